@@ -1,0 +1,52 @@
+package message
+
+import "time"
+
+// Header of a recording: its first line.
+type RecordingHeader struct {
+	Flow    string
+	Started time.Time
+	Brokers map[string]BrokerIdentity
+}
+
+// BrokerIdentity tells which broker a recording came from.
+type BrokerIdentity struct {
+	Kind string
+	ID   string
+}
+
+// MarkKind names a line of a recording that is no message.
+type MarkKind string
+
+// The marks that a recording may hold.
+const (
+	MarkScenario MarkKind = "scenario"
+	MarkGap      MarkKind = "gap"
+	MarkEnd      MarkKind = "end"
+)
+
+// Mark is a line of a recording that is no message.
+type Mark struct {
+	Kind MarkKind
+	Seen time.Time
+
+	// Channel and Reason belong to a gap.
+	Channel string
+	Reason  string
+
+	// The rest belongs to a scenario: what a run sent and expected. ID is the
+	// scenario's fresh id and Case its case (JSON types), so that a verify can
+	// judge the scenario's checks again.
+	Name    string
+	IDs     map[string]string
+	Outcome string
+	ID      string
+	Case    map[string]any
+}
+
+// Event is one line of a recording after the header, or one word of a tap:
+// exactly one of Observation and Mark is set.
+type Event struct {
+	Observation *Observation
+	Mark        *Mark
+}
