@@ -1,0 +1,91 @@
+package testbroker
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// KafkaVersion is the Apache Kafka that is started.
+const KafkaVersion = "4.1.0"
+
+// KafkaJars is the directory below home that holds Kafka's jar files.
+func KafkaJars(home string) string { return filepath.Join(home, "kafka-"+KafkaVersion) }
+
+// kafkaProperties is a single node that is broker and controller. Topics are created when they are first used, as
+// by Kafka's default; internal topics are small, so that the first group and the first transaction are ready soon.
+const kafkaProperties = `process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@%[2]s
+listeners=PLAINTEXT://%[1]s,CONTROLLER://%[2]s
+advertised.listeners=PLAINTEXT://%[1]s
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs=%[3]s
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=4
+group.initial.rebalance.delay.ms=0
+`
+
+// StartKafka starts Apache Kafka in KRaft mode, one node without security. It returns once the broker accepts
+// connections, which it does when it has registered with its controller.
+func StartKafka(ctx context.Context, o Options) (*Broker, error) {
+	jars := filepath.Join(KafkaJars(o.home()), "*")
+	ports, err := freePorts(ctx, 2)
+	if err != nil {
+		return nil, fmt.Errorf("start kafka: %w", err)
+	}
+	addr := address(ports[0])
+	config := filepath.Join(o.Dir, "server.properties")
+	text := fmt.Sprintf(kafkaProperties, addr, address(ports[1]), filepath.Join(o.Dir, "data"))
+	if err := writeFile(config, text); err != nil {
+		return nil, fmt.Errorf("start kafka: %w", err)
+	}
+	if err := formatKafka(ctx, jars, config); err != nil {
+		return nil, fmt.Errorf("start kafka: %w", err)
+	}
+	b := &Broker{
+		Name: "kafka",
+		URL:  addr,
+		server: &process{
+			path: "java",
+			args: []string{"-Xmx768m", "-cp", jars, "kafka.Kafka", config},
+			dir:  o.Dir,
+			log:  filepath.Join(o.Dir, "kafka.log"),
+
+			ready: func(ctx context.Context) error { return connects(ctx, addr) },
+		},
+	}
+	if err := b.start(ctx); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// formatKafka prepares the data directory, under a cluster id of its own.
+func formatKafka(ctx context.Context, jars, config string) error {
+	var id [16]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return err
+	}
+	id[0] &= 0x3f // an id that begins with a dash would be read as an option
+	cluster := base64.RawURLEncoding.EncodeToString(id[:])
+	cmd := exec.CommandContext(ctx, "java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+		"-cp", jars, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", config)
+	cmd.Dir = filepath.Dir(config)
+	cmd.Env = os.Environ()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("format its data directory: %w\n%s", err, out)
+	}
+	return nil
+}

@@ -1,0 +1,30 @@
+package testbroker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+)
+
+// freePorts finds n different ports that nobody listens on. They are taken from below the range that systems hand
+// out for outgoing connections, so that a broker that is down for a while finds its ports free again.
+func freePorts(ctx context.Context, n int) ([]int, error) {
+	const lowest, highest, tries = 15000, 32000, 200
+	var ports []int
+	for range tries {
+		if len(ports) == n {
+			return ports, nil
+		}
+		port := lowest + rand.IntN(highest-lowest)
+		var lc net.ListenConfig
+		l, err := lc.Listen(ctx, "tcp", address(port))
+		if err != nil {
+			continue
+		}
+		defer l.Close() // open until all are found, so that none is found twice
+		ports = append(ports, port)
+	}
+	return nil, errors.Join(ctx.Err(), fmt.Errorf("no %d free ports between %d and %d", n, lowest, highest))
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/flowcheck/flowcheck/internal/testbroker"
+)
+
+// kind is a broker that can be installed and started.
+type kind struct {
+	name    string
+	vars    []variable
+	install func(ctx context.Context, home string) error
+	start   func(context.Context, testbroker.Options) (*testbroker.Broker, error)
+}
+
+// variable is one address of a broker in the environment of the command.
+type variable struct {
+	name  string
+	value func(*testbroker.Broker) string
+}
+
+func url(b *testbroker.Broker) string        { return b.URL }
+func management(b *testbroker.Broker) string { return b.Management }
+
+func kinds() []kind {
+	return []kind{
+		{"kafka", []variable{{testbroker.EnvKafka, url}}, installKafka, testbroker.StartKafka},
+		{"rabbitmq", []variable{{testbroker.EnvRabbitMQ, url}, {testbroker.EnvManagement, management}}, installRabbitMQ, testbroker.StartRabbitMQ},
+		{"ministack", []variable{{testbroker.EnvMinistack, url}}, installMinistack, testbroker.StartMinistack},
+		{"elasticmq", []variable{{testbroker.EnvElasticMQ, url}}, installElasticMQ, testbroker.StartElasticMQ},
+	}
+}
+
+// started is what became of one kind.
+type started struct {
+	kind
+	broker            *testbroker.Broker // nil when it could not be started, or was there already
+	installed, booted time.Duration
+	err               error
+}
+
+// startAll installs and starts the kinds side by side. Those whose address is in the environment already are taken
+// as they are.
+func startAll(ctx context.Context, wanted []kind, home, data string) []started {
+	all := make([]started, len(wanted))
+	var wg sync.WaitGroup
+	for i, k := range wanted {
+		wg.Go(func() { all[i] = startOne(ctx, k, home, filepath.Join(data, k.name)) })
+	}
+	wg.Wait()
+	return all
+}
+
+func startOne(ctx context.Context, k kind, home, data string) started {
+	s := started{kind: k}
+	if os.Getenv(k.vars[0].name) != "" {
+		return s
+	}
+	begin := time.Now()
+	if s.err = installOne(ctx, k, home); s.err != nil {
+		return s
+	}
+	s.installed = time.Since(begin)
+	if s.err = os.Mkdir(data, 0o700); s.err != nil {
+		return s
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	begin = time.Now()
+	s.broker, s.err = k.start(ctx, testbroker.Options{Home: home, Dir: data})
+	s.booted = time.Since(begin)
+	return s
+}
+
+func installOne(ctx context.Context, k kind, home string) error {
+	unlock, err := lock(filepath.Join(home, k.name+".lock"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return k.install(ctx, home)
+}
+
+// stopAll ends the brokers side by side.
+func stopAll(all []started) []error {
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	for i, s := range all {
+		if s.broker == nil {
+			continue
+		}
+		wg.Go(func() {
+			if err := s.broker.Stop(); err != nil {
+				errs[i] = fmt.Errorf("stop %s: %w", s.name, err)
+			}
+		})
+	}
+	wg.Wait()
+	return errs
+}
