@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flowcheck/flowcheck/internal/testbroker"
+)
+
+// bare is a machine that has no program but sh and can install none.
+func bare(t *testing.T) {
+	t.Helper()
+	bin := t.TempDir()
+	if err := os.Symlink("/bin/sh", filepath.Join(bin, "sh")); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin)
+	t.Setenv(testbroker.EnvHome, t.TempDir())
+	t.Setenv(testbroker.EnvNoSkip, "")
+	for _, k := range kinds() {
+		for _, v := range k.vars {
+			t.Setenv(v.name, "")
+		}
+	}
+}
+
+func TestTheCommandsCodeIsReturned(t *testing.T) {
+	bare(t)
+	t.Setenv(testbroker.EnvKafka, "elsewhere:9092")
+	var log bytes.Buffer
+	code := run(t.Context(), []string{"-only", "kafka", "--", "sh", "-c", `test "$FLOWCHECK_TEST_KAFKA" = elsewhere:9092 && exit 7`}, &log)
+	if code != 7 {
+		t.Errorf("code %d", code)
+	}
+	if !strings.Contains(log.String(), "kafka     from FLOWCHECK_TEST_KAFKA") {
+		t.Errorf("said: %s", &log)
+	}
+}
+
+func TestWhatCannotBeInstalledIsNamedBeforeAndAfter(t *testing.T) {
+	bare(t)
+	var log bytes.Buffer
+	if code := run(t.Context(), []string{"-only", "kafka,ministack", "--", "sh", "-c", "exit 0"}, &log); code != 0 {
+		t.Errorf("code %d", code)
+	}
+	for _, want := range []string{
+		"!!! SKIPPED: NO KAFKA, its tests do not run: it needs java, which is not installed: apt-get install -y default-jre-headless maven\n",
+		"!!! SKIPPED: NO MINISTACK, its tests do not run: it needs python3, which is not installed: apt-get install -y python3-venv\n",
+	} {
+		if strings.Count(log.String(), want) != 2 {
+			t.Errorf("said not twice:\n%s\nbut:\n%s", want, &log)
+		}
+	}
+}
+
+func TestNothingRunsWhereNothingMayBeSkipped(t *testing.T) {
+	bare(t)
+	t.Setenv(testbroker.EnvNoSkip, "1")
+	ran := filepath.Join(t.TempDir(), "ran")
+	var log bytes.Buffer
+	if code := run(t.Context(), []string{"-only", "kafka", "--", "sh", "-c", ": >" + ran}, &log); code != 1 {
+		t.Errorf("code %d", code)
+	}
+	if exists(ran) {
+		t.Error("the command ran")
+	}
+}
+
+func TestAnInterruptEndsTheCommand(t *testing.T) {
+	bare(t)
+	t.Setenv(testbroker.EnvKafka, "elsewhere:9092")
+	dir := t.TempDir()
+	begun, ended := filepath.Join(dir, "begun"), filepath.Join(dir, "ended")
+	ctx, interrupt := context.WithCancel(t.Context())
+	code := make(chan int)
+	go func() {
+		script := "trap ': >" + ended + "; kill $!; exit 3' TERM; /bin/sleep 60 & : >" + begun + "; wait"
+		code <- run(ctx, []string{"-only", "kafka", "--", "sh", "-c", script}, &bytes.Buffer{})
+	}()
+	until(t, func() bool { return exists(begun) })
+	interrupt()
+	if got := <-code; got != 130 {
+		t.Errorf("code %d", got)
+	}
+	if !exists(ended) {
+		t.Error("the command was not asked to end")
+	}
+}
+
+func TestBadArguments(t *testing.T) {
+	for want, args := range map[string][]string{
+		"no command":                      {"-only", "kafka"},
+		"-only redis: the brokers are":    {"-only", "redis", "--", "sh"},
+		"flag provided but not defined":   {"-skip", "--", "sh"},
+		"-only kafka,kafka: the brokers ": {"-only", "kafka,kafka", "--", "sh"},
+	} {
+		var log bytes.Buffer
+		if code := run(t.Context(), args, &log); code != 2 || !strings.Contains(log.String(), want) {
+			t.Errorf("%q: code %d, said: %s", args, code, &log)
+		}
+	}
+}
+
+func TestServicesAreForbiddenWhileInstalling(t *testing.T) {
+	for name, before := range map[string]string{"no policy": "", "a policy": "#!/bin/sh\nexit 0\n"} {
+		t.Run(name, func(t *testing.T) {
+			policy := filepath.Join(t.TempDir(), "policy-rc.d")
+			if before != "" {
+				if err := os.WriteFile(policy, []byte(before), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			allow, err := forbidServices(policy)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if during, err := os.ReadFile(policy); err != nil || !strings.Contains(string(during), "exit 101") {
+				t.Errorf("during: %q, %v", during, err)
+			}
+			allow()
+			if after, _ := os.ReadFile(policy); string(after) != before {
+				t.Errorf("after: %q, before: %q", after, before)
+			}
+		})
+	}
+}
+
+// until waits for a condition.
+func until(t *testing.T, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			t.Fatal("waited in vain")
+		case <-tick.C:
+		}
+	}
+}
