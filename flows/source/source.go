@@ -1,0 +1,85 @@
+// Package source reads flow files: from bytes to a typed structure in which
+// each scalar knows its place, and every error at once.
+//
+//	bytes → YAML nodes → File + Errors
+//
+// It knows the syntax: keys, types, durations, names and what refers to what.
+// Expressions stay text; package flows compiles them, and reports what is
+// wrong with them through the same Errors, at Text.At.
+package source
+
+import "time"
+
+// Version of the language that this package reads: the value of flowcheck:.
+const Version = 1
+
+// File is a flow file with all that it uses merged in. What several files
+// define stands in this order: the file's own, then that of each used file.
+type File struct {
+	// Name is the file's name as given to Load.
+	Name string
+	// Incomplete: a part could not be read, so that names may be missing from
+	// File which the author did define. Errors says what.
+	Incomplete bool
+
+	Flow  Text
+	About Text
+	Use   []Text
+	Vars  []Var
+
+	Skew        Skew
+	Settle      Duration
+	Timeout     Duration
+	Remember    Duration
+	PartitionBy Text   // the name of an id, or an expression
+	Mask        []Text // paths: body.card.number, headers["authorization"], key
+
+	Brokers   []Broker
+	Channels  []Channel
+	Correlate []ID
+	Steps     []Step
+	Outcomes  []Outcome
+	Rules     []Rule
+	Scenarios []Scenario
+	Hooks     []Hook
+}
+
+// Var is a named value: of vars:, at the top or in a scenario.
+type Var struct {
+	Name  Text
+	Value Data
+}
+
+// Skew tells how far clocks may differ. A Duration that is not set has its
+// default.
+type Skew struct {
+	Broker   Duration // between the times of brokers
+	Producer Duration // where a time is the producer's
+}
+
+// Duration is a length of time. Its text may hold ${…}: then Value is 0 until
+// the text is evaluated and given to ParseDuration.
+type Duration struct {
+	Text    Text
+	Value   time.Duration
+	Dynamic bool // the text holds ${…}
+}
+
+// IsSet reports whether the duration is in the file.
+func (d Duration) IsSet() bool { return d.Text.IsSet() }
+
+// Hook is a named command or call that a probe makes: hooks.restart.
+type Hook struct {
+	Name Text
+	Call Call
+}
+
+// Call is an HTTP request or a command.
+type Call struct {
+	Pos     Position
+	Method  Text   // the key: get, post, put, patch, delete; not set for a command
+	URL     Text   // its value
+	Headers []Var  // HTTP headers
+	Body    Data   // absent, text, or data to be sent as JSON
+	Run     []Text // a command and its arguments
+}
