@@ -1,0 +1,324 @@
+package correlate
+
+import (
+	"slices"
+	"time"
+)
+
+// Config of an Engine. The zero value keeps every chain to the end.
+type Config struct {
+	// Remember is how long, in time of arrival, a chain is kept after its last
+	// message; 0 keeps it to the end.
+	Remember time.Duration
+	// MaxChains bounds the chains kept; 0 is no bound. Beyond it the one that
+	// was quiet longest is let go.
+	MaxChains int
+	// MaxEntries bounds the messages kept of one chain; 0 is no bound. Beyond it
+	// the chain is Full.
+	MaxEntries int
+	// Done receives each chain that the engine lets go of. Early tells that a
+	// limit forced it.
+	Done func(c *Chain, early bool)
+}
+
+// key is an id as the index has it: the canonical spelling of its value.
+type key ID
+
+// Engine ties messages into chains.
+type Engine struct {
+	cfg     Config
+	index   map[key]*Chain
+	waiting map[key][]Entry // listed and stray entries whose chain has not come yet
+	loose   map[key]*group
+	oldest  *Chain // the chain that was quiet longest
+	newest  *Chain
+	count   int
+	now     Instant
+}
+
+// group is the chains that have met a loose id, and the messages that join them.
+type group struct {
+	chains  []*Chain
+	entries []Entry
+}
+
+// NewEngine returns an empty engine.
+func NewEngine(cfg Config) *Engine {
+	return &Engine{
+		cfg:     cfg,
+		index:   map[key]*Chain{},
+		waiting: map[key][]Entry{},
+		loose:   map[key]*group{},
+		now:     Never,
+	}
+}
+
+// Len is the number of chains kept.
+func (e *Engine) Len() int { return e.count }
+
+// Add places the message. It returns the chain that its own ids tie it to, nil
+// where it has none.
+func (e *Engine) Add(m *Message) *Chain {
+	e.now = max(e.now, m.Entry.Seen)
+	var own *Chain
+	if len(m.IDs) > 0 {
+		own = e.tie(m.IDs)
+		e.put(own, &m.Entry)
+		e.touch(own)
+	}
+	for _, id := range m.Listed {
+		e.address(id, m)
+	}
+	for _, id := range m.Loose {
+		e.meet(id, m, own)
+	}
+	e.forget()
+	return own
+}
+
+// Lookup returns the chain that has the id, nil where there is none.
+func (e *Engine) Lookup(id ID) *Chain {
+	c := e.index[canonicalID(id)]
+	if c == nil {
+		return nil
+	}
+	return c.root()
+}
+
+// All calls yield for every chain kept, the one that was quiet longest first.
+func (e *Engine) All(yield func(*Chain) bool) {
+	for c := e.oldest; c != nil; c = c.next {
+		if !yield(c) {
+			return
+		}
+	}
+}
+
+// Strays calls yield for every entry that found no chain. An entry that waits
+// under several ids comes once for each.
+func (e *Engine) Strays(yield func(*Entry) bool) {
+	for _, entries := range e.waiting {
+		for i := range entries {
+			if !yield(&entries[i]) {
+				return
+			}
+		}
+	}
+	for _, g := range e.loose {
+		if len(g.chains) > 0 {
+			continue
+		}
+		for i := range g.entries {
+			if !yield(&g.entries[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Close lets go of every chain.
+func (e *Engine) Close() {
+	for e.oldest != nil {
+		e.release(e.oldest, false)
+	}
+}
+
+// tie returns the one chain of all ids, made or merged as needed.
+func (e *Engine) tie(ids []ID) *Chain {
+	var c *Chain
+	for _, id := range ids {
+		found := e.index[canonicalID(id)]
+		if found == nil {
+			continue
+		}
+		found = found.root()
+		switch {
+		case c == nil:
+			c = found
+		case c != found:
+			c = e.merge(c, found)
+		}
+	}
+	if c == nil {
+		c = &Chain{touched: Never}
+		e.append(c)
+		e.count++
+	}
+	for _, id := range ids {
+		e.name(c, id)
+	}
+	return c
+}
+
+// name gives the chain an id, and what has waited for it.
+func (e *Engine) name(c *Chain, id ID) {
+	k := canonicalID(id)
+	if e.index[k] != nil {
+		c.spell(id, k)
+		return
+	}
+	c.IDs = append(c.IDs, id)
+	e.index[k] = c
+	if waiting, ok := e.waiting[k]; ok {
+		for i := range waiting {
+			e.share(c, &waiting[i])
+		}
+		delete(e.waiting, k)
+	}
+}
+
+// spell keeps the smaller of two spellings of one id, so that the order of
+// arrival does not decide how a report names the chain.
+func (c *Chain) spell(id ID, k key) {
+	if k.Value == id.Value && len(c.IDs) == 1 {
+		return
+	}
+	for i := range c.IDs {
+		have := &c.IDs[i]
+		if have.Name == id.Name && have.Value != id.Value && id.Value < have.Value && canonicalID(*have) == k {
+			have.Value = id.Value
+		}
+	}
+}
+
+// address puts a message into the chain of a listed id, or lets it wait.
+func (e *Engine) address(id ID, m *Message) {
+	k := canonicalID(id)
+	if c := e.index[k]; c != nil {
+		c = c.root()
+		e.share(c, &m.Entry)
+		e.touch(c)
+		return
+	}
+	if m.Opens {
+		c := e.tie([]ID{id})
+		e.share(c, &m.Entry)
+		e.touch(c)
+		return
+	}
+	e.waiting[k] = append(e.waiting[k], m.Entry)
+}
+
+// meet handles a loose id.
+func (e *Engine) meet(id ID, m *Message, own *Chain) {
+	k := canonicalID(id)
+	g := e.loose[k]
+	if g == nil {
+		g = &group{}
+		e.loose[k] = g
+	}
+	if own == nil {
+		g.entries = append(g.entries, m.Entry)
+		for i, c := range g.chains {
+			c = c.root()
+			g.chains[i] = c
+			e.share(c, &m.Entry)
+			e.touch(c)
+		}
+		return
+	}
+	if own.met(id) {
+		return
+	}
+	own.Met = append(own.Met, id)
+	g.chains = append(g.chains, own)
+	for i := range g.entries {
+		e.share(own, &g.entries[i])
+	}
+}
+
+func (c *Chain) met(id ID) bool {
+	k := canonicalID(id)
+	return slices.ContainsFunc(c.Met, func(have ID) bool { return canonicalID(have) == k })
+}
+
+// merge makes one chain of two and returns it.
+func (e *Engine) merge(a, b *Chain) *Chain {
+	if len(a.Entries) < len(b.Entries) {
+		a, b = b, a
+	}
+	for i := range b.Entries {
+		if b.shared {
+			e.share(a, &b.Entries[i])
+		} else {
+			e.put(a, &b.Entries[i])
+		}
+	}
+	a.Full = a.Full || b.Full
+	a.IDs = append(a.IDs, b.IDs...)
+	for _, id := range b.Met {
+		if !a.met(id) {
+			a.Met = append(a.Met, id)
+		}
+	}
+	a.touched = max(a.touched, b.touched)
+	// What joins a group that either has met joins both from now on.
+	for _, id := range a.Met {
+		g := e.loose[canonicalID(id)]
+		for i := range g.entries {
+			e.share(a, &g.entries[i])
+		}
+	}
+	e.unlink(b)
+	e.count--
+	*b = Chain{parent: a}
+	return a
+}
+
+// put keeps an entry that no other chain can have, unless the broker delivered
+// it twice under one name.
+func (e *Engine) put(c *Chain, entry *Entry) {
+	if entry.Position.ID != "" && c.has(entry) {
+		return
+	}
+	e.keep(c, entry)
+}
+
+// share keeps an entry that other chains may have as well, once.
+func (e *Engine) share(c *Chain, entry *Entry) {
+	c.shared = true
+	if !c.has(entry) {
+		e.keep(c, entry)
+	}
+}
+
+func (e *Engine) keep(c *Chain, entry *Entry) {
+	if e.cfg.MaxEntries > 0 && len(c.Entries) >= e.cfg.MaxEntries {
+		c.Full = true
+		return
+	}
+	c.Entries = append(c.Entries, *entry)
+}
+
+func (c *Chain) has(e *Entry) bool {
+	for i := range c.Entries {
+		if c.Entries[i].same(e) {
+			return true
+		}
+	}
+	return false
+}
+
+// same reports whether a and b are one message: taken twice by the engine, or
+// delivered twice to the tap under one name of the broker's.
+func (e *Entry) same(o *Entry) bool {
+	if e.Seq == o.Seq {
+		return true
+	}
+	return e.Channel == o.Channel && e.Position.ID != "" && e.Position == o.Position
+}
+
+// root follows merges to the chain that lives.
+func (c *Chain) root() *Chain {
+	if c.parent == nil {
+		return c
+	}
+	root := c
+	for root.parent != nil {
+		root = root.parent
+	}
+	for c.parent != nil {
+		c.parent, c = root, c.parent
+	}
+	return root
+}

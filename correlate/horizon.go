@@ -1,0 +1,196 @@
+package correlate
+
+import (
+	"slices"
+
+	"github.com/flowcheck/flowcheck/message"
+)
+
+// Horizon is what the taps can vouch for: from when, how far, and where they
+// may have lost something. It is the other half, beside the chain, of what a
+// judgement rests on.
+type Horizon struct {
+	// Started is when the taps were armed; Never: not known.
+	Started Instant
+	// End is the time to which every tap had read; Never: there was no such word.
+	End Instant
+	// Channels by index in the flow.
+	Channels []ChannelHorizon
+}
+
+// ChannelHorizon is a channel's part of the Horizon.
+type ChannelHorizon struct {
+	// Gaps in which messages may have been lost, in the order told.
+	Gaps []Gap
+	// Timed tells that messages of the channel had a broker time.
+	Timed bool
+
+	partitions []partition
+	last       Instant // latest message, by broker time, else arrival
+	lastSeen   Instant
+	named      recent // opaque positions read lately
+}
+
+// Gap is a loss: after From (Never: from the beginning), up to To.
+type Gap struct {
+	From, To Instant
+	Reason   string
+}
+
+// partition is how far one partition, or a whole queue, has been read.
+type partition struct {
+	number     int32
+	time, seen Instant
+	read       spans
+}
+
+// NewHorizon returns the horizon of n channels before the first message.
+func NewHorizon(n int, started Instant) *Horizon {
+	h := &Horizon{Started: started, End: Never, Channels: make([]ChannelHorizon, n)}
+	for i := range h.Channels {
+		h.Channels[i].last, h.Channels[i].lastSeen = Never, Never
+	}
+	return h
+}
+
+// Read notes a message. It returns false for one that was read before: the same
+// offset of the same partition, or the same name.
+func (h *Horizon) Read(channel int, at message.Position, time, seen Instant) bool {
+	c := &h.Channels[channel]
+	p := c.partition(at)
+	if at.Kind == message.PartitionOffset && !p.read.add(at.Offset) {
+		return false
+	}
+	if at.Kind == message.Opaque && !c.named.add(at.ID) {
+		return false
+	}
+	if time != Never {
+		c.Timed = true
+		p.time = max(p.time, time)
+	}
+	p.seen = max(p.seen, seen)
+	c.lastSeen = max(c.lastSeen, seen)
+	if time == Never {
+		time = seen
+	}
+	c.last = max(c.last, time)
+	return true
+}
+
+// Lost notes a gap that was told at the instant to.
+func (h *Horizon) Lost(channel int, to Instant, reason string) {
+	c := &h.Channels[channel]
+	c.Gaps = append(c.Gaps, Gap{From: c.last, To: max(to, c.last), Reason: reason})
+}
+
+// ReadPast reports whether the channel has been read past the instant, by
+// broker time or by arrival: its slowest partition, or the end of all.
+func (h *Horizon) ReadPast(channel int, t Instant, arrival bool) bool {
+	if h.End != Never && h.End >= t {
+		return true
+	}
+	c := &h.Channels[channel]
+	if len(c.partitions) == 0 {
+		return false
+	}
+	for i := range c.partitions {
+		read := c.partitions[i].time
+		if arrival {
+			read = c.partitions[i].seen
+		}
+		if read == Never || read <= t {
+			return false
+		}
+	}
+	return true
+}
+
+// LossIn returns the first gap of the channel that meets the window.
+func (h *Horizon) LossIn(channel int, from, to Instant) (Gap, bool) {
+	for _, g := range h.Channels[channel].Gaps {
+		if g.From <= to && g.To >= from {
+			return g, true
+		}
+	}
+	return Gap{}, false
+}
+
+func (c *ChannelHorizon) partition(at message.Position) *partition {
+	number := at.Partition
+	for i := range c.partitions {
+		if c.partitions[i].number == number {
+			return &c.partitions[i]
+		}
+	}
+	c.partitions = append(c.partitions, partition{number: number, time: Never, seen: Never})
+	return &c.partitions[len(c.partitions)-1]
+}
+
+// spans is a set of offsets, kept as the runs that they form: a partition read
+// from end to end is one run.
+type spans []span
+
+type span struct{ from, to int64 } // both included
+
+// maxSpans bounds the runs; beyond it the lowest two become one.
+const maxSpans = 1 << 16
+
+// add reports whether the offset is new.
+func (s *spans) add(offset int64) bool {
+	runs := *s
+	if n := len(runs); n > 0 && offset == runs[n-1].to+1 {
+		runs[n-1].to = offset
+		return true
+	}
+	i, _ := slices.BinarySearchFunc(runs, offset, func(r span, o int64) int {
+		switch {
+		case r.to < o:
+			return -1
+		case r.to > o:
+			return 1
+		}
+		return 0
+	})
+	if i < len(runs) && runs[i].from <= offset {
+		return false
+	}
+	before := i > 0 && runs[i-1].to+1 == offset
+	after := i < len(runs) && runs[i].from == offset+1
+	switch {
+	case before && after:
+		runs[i-1].to = runs[i].to
+		runs = slices.Delete(runs, i, i+1)
+	case before:
+		runs[i-1].to = offset
+	case after:
+		runs[i].from = offset
+	default:
+		runs = slices.Insert(runs, i, span{offset, offset})
+	}
+	if len(runs) > maxSpans {
+		runs[1].from = runs[0].from
+		runs = slices.Delete(runs, 0, 1)
+	}
+	*s = runs
+	return true
+}
+
+// recent is a bounded set of names: the last maxNames of them at least.
+type recent struct{ young, old map[string]struct{} }
+
+const maxNames = 1 << 16
+
+// add reports whether the name is new.
+func (r *recent) add(name string) bool {
+	if _, ok := r.young[name]; ok {
+		return false
+	}
+	if _, ok := r.old[name]; ok {
+		return false
+	}
+	if r.young == nil || len(r.young) >= maxNames {
+		r.old, r.young = r.young, map[string]struct{}{}
+	}
+	r.young[name] = struct{}{}
+	return true
+}
