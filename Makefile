@@ -1,0 +1,57 @@
+# Everything here needs Go and make alone, except what says "real brokers": they need a JDK, Maven and Python, and
+# RabbitMQ where only root may install it. internal/withbrokers installs, starts and stops them.
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo check format test bench fuzz shop-bugs tools clean
+
+PKG      ?= ./...
+FUZZTIME ?= 30s
+# The race detector needs a C compiler.
+RACE     ?= $(if $(shell command -v $$(go env CC)),-race)
+
+BROKERS := go run ./internal/withbrokers
+TOOLS   := bin/golangci-lint bin/gofumpt
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+build: ## build bin/flowcheck, stripped
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/flowcheck ./cmd/flowcheck
+
+demo: ## build, then a passing and a failing run of the sample shop on embedded brokers
+	go build -o bin/flowcheck ./cmd/flowcheck
+	bin/flowcheck demo
+
+check: $(TOOLS) ## format, vet and lint, changing nothing
+	@files=$$(bin/gofumpt -l .); test -z "$$files" || { echo "not formatted, run make format:"; echo "$$files"; exit 1; }
+	go vet ./...
+	bin/golangci-lint run
+
+format: $(TOOLS) ## format all files
+	bin/gofumpt -w .
+
+test: ## every test against the real brokers; PKG=./brokers/kafka/... for some
+	$(BROKERS) -- go test $(RACE) -count=1 -p 2 -timeout 8m $(PKG)
+
+bench: ## benchmarks, against the real brokers
+	$(BROKERS) -- go test -run='^$$' -bench=. -benchmem -p 1 -timeout 30m $(PKG)
+
+fuzz: ## fuzz each target for FUZZTIME (30s)
+	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed -E 's|/[^/]*:func | |' | sort | \
+	while read -r dir name; do \
+		echo "$$dir $$name"; \
+		go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) "$$dir" || exit 1; \
+	done
+
+shop-bugs: ## the shop on the real brokers, each of its bugs switched on in turn
+	$(BROKERS) -- go run ./examples/shop/bugs
+
+tools: $(TOOLS) ## build the linters into bin/
+
+# One build makes both.
+bin/golangci-lint: tools/go.mod tools/go.sum
+	cd tools && go build -o ../bin/ tool
+bin/gofumpt: bin/golangci-lint
+
+clean: ## remove what was built; the installed brokers stay in the user's cache
+	rm -rf bin
