@@ -1,12 +1,158 @@
 package payload
 
-// AppendJSON appends v as compact JSON. Times are RFC 3339, durations as Go
-// writes them, both as strings.
-func AppendJSON(b []byte, v Value) []byte { return b }
+import (
+	"bytes"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
 
-// Plain returns v as text: a string as it is, anything else as JSON, without
-// quotes around times and durations.
-func Plain(v Value) string { return "" }
+// AppendJSON appends v as compact JSON, its members in their order. Times are
+// RFC 3339, durations as Go writes them, NaN and infinities by name, all as
+// strings.
+func AppendJSON(b []byte, v Value) []byte {
+	w := writer{b: b, limit: math.MaxInt}
+	w.value(v, 0)
+	return w.b
+}
 
-// Short returns v as JSON for a report, of at most limit bytes or a little more.
-func Short(v Value, limit int) string { return "" }
+// Plain returns v as text: a string as it is, a time or a duration without
+// quotes, anything else as JSON.
+func Plain(v Value) string {
+	switch v.kind {
+	case String, Number:
+		return v.Text()
+	case Time:
+		return v.Time().Format(time.RFC3339Nano)
+	case Duration:
+		return v.Duration().String()
+	}
+	return string(AppendJSON(nil, v))
+}
+
+// Short returns v for a report: as JSON on one line, cut with … at about limit
+// bytes, times and durations without quotes. It costs no more than it shows.
+func Short(v Value, limit int) string {
+	if v.kind == Time || v.kind == Duration {
+		return Plain(v)
+	}
+	w := writer{limit: limit}
+	w.value(v, 0)
+	return string(w.b)
+}
+
+// writer writes JSON until it is full.
+type writer struct {
+	b     []byte
+	limit int
+}
+
+func (w *writer) full() bool { return len(w.b) >= w.limit }
+
+func (w *writer) value(v Value, depth int) {
+	switch v.kind {
+	case Bool:
+		w.b = strconv.AppendBool(w.b, v.Bool())
+	case Int:
+		w.b = strconv.AppendInt(w.b, v.Int(), 10)
+	case Float:
+		w.b = appendFloat(w.b, v.Float())
+	case Number:
+		w.number(v.Text())
+	case String:
+		w.quoted(v.Text())
+	case Time, Duration:
+		w.quoted(Plain(v))
+	case List:
+		w.list(v.List(), depth)
+	case Object:
+		w.object(v, depth)
+	default:
+		w.b = append(w.b, "null"...)
+	}
+}
+
+func (w *writer) number(text string) {
+	if room := w.limit - len(w.b); len(text) > max(room, 8) {
+		w.b = append(append(w.b, text[:max(room, 8)]...), "…"...)
+		return
+	}
+	w.b = append(w.b, text...)
+}
+
+func (w *writer) list(items []Value, depth int) {
+	w.b = append(w.b, '[')
+	for i, item := range items {
+		if i > 0 {
+			w.b = append(w.b, ',')
+		}
+		if w.full() || depth >= maxNesting {
+			w.b = append(w.b, "…"...)
+			break
+		}
+		w.value(item, depth+1)
+	}
+	w.b = append(w.b, ']')
+}
+
+func (w *writer) object(v Value, depth int) {
+	w.b = append(w.b, '{')
+	for i, m := range v.Distinct() {
+		if i > 0 {
+			w.b = append(w.b, ',')
+		}
+		if w.full() || depth >= maxNesting {
+			w.b = append(w.b, "…"...)
+			break
+		}
+		w.quoted(m.Name)
+		w.b = append(w.b, ':')
+		w.value(m.Value, depth+1)
+	}
+	w.b = append(w.b, '}')
+}
+
+// quoted writes a JSON string. Control characters, 0x7f to 0x9f among them, are
+// escaped, so that none reaches a terminal; what is no UTF-8 is U+FFFD.
+func (w *writer) quoted(s string) {
+	const hex = "0123456789abcdef"
+	w.b = append(w.b, '"')
+	for _, r := range s {
+		if len(w.b) > w.limit {
+			w.b = append(w.b, "…"...)
+			break
+		}
+		switch {
+		case r == '"' || r == '\\':
+			w.b = append(w.b, '\\', byte(r))
+		case r == '\n':
+			w.b = append(w.b, '\\', 'n')
+		case r == '\t':
+			w.b = append(w.b, '\\', 't')
+		case r == '\r':
+			w.b = append(w.b, '\\', 'r')
+		case r < 0x20 || r >= 0x7f && r < 0xa0:
+			w.b = append(w.b, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+		default:
+			w.b = utf8.AppendRune(w.b, r)
+		}
+	}
+	w.b = append(w.b, '"')
+}
+
+// appendFloat writes a float as encoding/json does.
+func appendFloat(b []byte, f float64) []byte {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return strconv.AppendQuote(b, strconv.FormatFloat(f, 'g', -1, 64))
+	}
+	if abs := math.Abs(f); abs == 0 || abs >= 1e-6 && abs < 1e21 {
+		return strconv.AppendFloat(b, f, 'f', -1, 64)
+	}
+	start := len(b)
+	b = strconv.AppendFloat(b, f, 'e', -1, 64)
+	if n := len(b); n-start >= 4 && bytes.Equal(b[n-4:n-1], []byte("e-0")) {
+		b[n-2], b = b[n-1], b[:n-1] // 1e-07 → 1e-7
+	}
+	return b
+}
