@@ -22,13 +22,13 @@ demo: ## build, then a passing and a failing run of the sample shop on embedded 
 	go build -o bin/flowcheck ./cmd/flowcheck
 	bin/flowcheck demo
 
-check: $(TOOLS) ## format, vet and lint, changing nothing
-	@files=$$(bin/gofumpt -l .); test -z "$$files" || { echo "not formatted, run make format:"; echo "$$files"; exit 1; }
-	go vet ./...
-	bin/golangci-lint run
+check: $(TOOLS) ## format, vet and lint, changing nothing; PKG=./flows/... for some
+	@files=$$(bin/gofumpt -l $(PKG:/...=)); test -z "$$files" || { echo "not formatted, run make format:"; echo "$$files"; exit 1; }
+	go vet $(PKG)
+	bin/golangci-lint run $(PKG)
 
-format: $(TOOLS) ## format all files
-	bin/gofumpt -w .
+format: $(TOOLS) ## format the files
+	bin/gofumpt -w $(PKG:/...=)
 
 test: ## every test against the real brokers; PKG=./brokers/kafka/... for some
 	$(BROKERS) -- go test $(RACE) -count=1 -p 2 -timeout 8m $(PKG)

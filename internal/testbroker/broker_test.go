@@ -80,6 +80,9 @@ func crashAndRestart(t *testing.T, b *Broker, healthy func() error) {
 	if b.Pid() != 0 || syscall.Kill(before, 0) == nil {
 		t.Fatalf("process %d survived", before)
 	}
+	if status := b.server.cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGKILL {
+		t.Errorf("it ended with %s", b.server.cmd.ProcessState)
+	}
 	if healthy() == nil {
 		t.Fatal("it answers after it was killed")
 	}
