@@ -32,3 +32,73 @@ type Channel struct {
 	Tap          Text // firehose
 	Intrusive    bool
 }
+
+func channelKeys() []key[Channel] {
+	return []key[Channel]{
+		needed("broker", val.word, func(c *Channel) *Text { return &c.Broker }),
+		field("topic", val.word, func(c *Channel) *Text { return &c.Topic }),
+		field("exchange", val.text, func(c *Channel) *Text { return &c.Exchange }),
+		field("routing-key", val.routingKeys, func(c *Channel) *[]Text { return &c.RoutingKeys }),
+		field("queue", val.word, func(c *Channel) *Text { return &c.Queue }),
+		field("stream", val.word, func(c *Channel) *Text { return &c.Stream }),
+		field("sns", val.word, func(c *Channel) *Text { return &c.SNS }),
+		field("sqs", val.word, func(c *Channel) *Text { return &c.SQS }),
+		field("when", val.expr, func(c *Channel) *Text { return &c.When }),
+		field("only", val.flag, func(c *Channel) *bool { return &c.Only }),
+		field("dead-letters", val.texts, func(c *Channel) *[]Text { return &c.DeadLetters }),
+		field("retries", val.texts, func(c *Channel) *[]Text { return &c.Retries }),
+		field("copy", oneOf("body", "none"), func(c *Channel) *Text { return &c.Copy }),
+		field("original", val.expr, func(c *Channel) *Text { return &c.Original }),
+		field("redeliveries", oneOf("allow", "same-id"), func(c *Channel) *Text { return &c.Redeliveries }),
+		field("message-id", val.expr, func(c *Channel) *Text { return &c.MessageID }),
+		field("time", val.expr, func(c *Channel) *Text { return &c.Time }),
+		field("format", oneOf("json", "text", "bytes", "avro", "protobuf"), func(c *Channel) *Text { return &c.Format }),
+		field("registry", val.settings, func(c *Channel) *Data { return &c.Registry }),
+		field("schema", val.settings, func(c *Channel) *Data { return &c.Schema }),
+		field("envelope", val.free, func(c *Channel) *Data { return &c.Envelope }),
+		field("consumers", val.texts, func(c *Channel) *[]Text { return &c.Consumers }),
+		field("reply", val.flag, func(c *Channel) *bool { return &c.Reply }),
+		field("tap", oneOf("firehose"), func(c *Channel) *Text { return &c.Tap }),
+		field("intrusive", val.flag, func(c *Channel) *bool { return &c.Intrusive }),
+	}
+}
+
+// channels reads channels:.
+func (v val) channels() []Channel {
+	var out []Channel
+	v.named("a channel", func(name Text, v val) {
+		c := Channel{Name: name}
+		if object(v, "channel "+quote(name.Value), channelKeys(), &c) {
+			v.checkAddress(c)
+		}
+		out = append(out, c)
+	})
+	return out
+}
+
+// routingKeys reads one routing key or several; the empty one is legal.
+func (v val) routingKeys() []Text { return v.many(val.text) }
+
+// checkAddress wants one kind of address.
+func (v val) checkAddress(c Channel) {
+	var have []string
+	for _, kind := range addressKeys() {
+		if v.has(kind) {
+			have = append(have, kind)
+		}
+	}
+	what := "channel " + quote(c.Name.Value)
+	switch {
+	case len(have) == 0 && !c.Reply:
+		v.failHint("say which: "+list(addressKeys()), "%s has no address", what)
+	case len(have) > 1:
+		v.failHint("make a channel of each", "%s has several addresses: %s", what, list(have))
+	case v.has("routing-key") && !v.has("exchange"):
+		v.failHint("a routing key belongs to an exchange; a queue is tapped by its own bindings",
+			"%s has a `routing-key` but no `exchange`", what)
+	}
+}
+
+func addressKeys() []string {
+	return []string{"topic", "exchange", "queue", "stream", "sns", "sqs"}
+}

@@ -28,22 +28,24 @@ func (e Error) WithHint(format string, args ...any) Error {
 
 // Error returns file:line:col: message.
 func (e Error) Error() string {
-	if e.Position.String() == "" {
-		return e.Message
+	if place := e.Position.String(); place != "" {
+		return place + ": " + e.Message
 	}
-	return e.Position.String() + ": " + e.Message
+	return e.Message
 }
 
 // Format writes the error, the source line with a caret under the column, and
-// the hint.
+// the hint. Passwords in the line are masked.
 func (e Error) Format(w io.Writer) error {
-	var b strings.Builder
-	b.WriteString(e.Error() + "\n")
-	if e.Hint != "" {
-		b.WriteString("  hint: " + e.Hint + "\n")
-	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, e.Error()+"\n"+excerpt(e.Position)+hint(e.Hint))
 	return err
+}
+
+func hint(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "  hint: " + text + "\n"
 }
 
 // Errors is all that is wrong with a flow file. A caller may append errors of
@@ -76,6 +78,35 @@ func (es Errors) Sort() Errors {
 			cmp.Compare(a.Col, b.Col), cmp.Compare(a.Message, b.Message))
 	})
 	return slices.CompactFunc(es, func(a, b Error) bool {
-		return a.Position == b.Position && a.Message == b.Message
+		return a.File == b.File && a.Line == b.Line && a.Col == b.Col && a.Message == b.Message
 	})
+}
+
+// collector gathers errors up to a number that a reader could still want.
+type collector struct {
+	errs    Errors
+	dropped int
+}
+
+// full reports whether further errors are only counted.
+func (c *collector) full() bool {
+	const most = 500
+	return len(c.errs) >= most
+}
+
+func (c *collector) add(e Error) {
+	if c.full() {
+		c.dropped++
+		return
+	}
+	c.errs = append(c.errs, e)
+}
+
+// all returns the errors in order, and the number of those dropped as a last one.
+func (c *collector) all() Errors {
+	es := c.errs.Sort()
+	if c.dropped > 0 {
+		es = append(es, Errorf(Position{}, "%d more errors are not shown", c.dropped))
+	}
+	return es
 }

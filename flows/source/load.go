@@ -1,23 +1,231 @@
 package source
 
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
 // Open reads a file that use: names. The path is the one in use:, joined to the
-// folder of the file that uses it.
+// folder of the file that uses it. It need not return more than MaxBytes + 1
+// bytes.
 type Open func(path string) ([]byte, error)
 
-// Load reads a flow file and all that it uses. File is nil only where nothing
-// of it could be read; else it holds all that could be, so that a caller can go
-// on and find the errors in the expressions as well.
+// Load reads a flow file and all that it uses; name is for messages, and for the
+// folder that use: starts from. File is nil only where nothing of it could be
+// read; else it holds all that could be, so that a caller can go on and find the
+// errors in the expressions as well. Without open, a file that uses others is
+// in error.
 func Load(name string, data []byte, open Open) (*File, Errors) {
-	return nil, Errors{{Position: Position{File: name}, Message: "not written yet"}}
+	l := &loader{open: open, errs: &collector{}}
+	f := l.file(name, data, nil)
+	if f != nil {
+		checkNames(f, l.errs)
+		checkReferences(f, l.errs)
+	}
+	return f, l.errs.all()
 }
 
 // LoadVars reads a file of values, as --vars takes it: a map of names.
 func LoadVars(name string, data []byte) ([]Var, Errors) {
-	return nil, nil
+	errs := &collector{}
+	doc, refused := newDocument(name, data)
+	if refused != nil {
+		return nil, Errors{*refused}
+	}
+	d := &decoder{doc: doc, errs: errs}
+	root, _ := d.tree()
+	var out []Var
+	if root.IsSet() {
+		out = val{d, name, root}.vars()
+	}
+	return out, errs.all()
 }
 
-// At returns the place of a byte offset into the value: exact for scalars in
-// which each character stands for itself, else the scalar's beginning.
-func (t Text) At(offset int) Position { return t.Pos }
+// ParseValue reads a value as --var NAME=VALUE gives it: typed as an unquoted
+// scalar of a flow file is.
+func ParseValue(s string) Data {
+	t := Text{Value: s}
+	if s == "" {
+		return Data{Kind: String, Text: t}
+	}
+	return Data{Kind: kindOf(t), Text: t}
+}
 
-type document struct{}
+// loader reads a file and what it uses.
+type loader struct {
+	open Open
+	errs *collector
+	read []string // the files read so far
+}
+
+// file reads one file; stack holds the files that led to it.
+func (l *loader) file(name string, data []byte, stack []string) *File {
+	l.read = append(l.read, filepath.Clean(name))
+	doc, refused := newDocument(name, data)
+	if refused != nil {
+		l.errs.add(*refused)
+		return nil
+	}
+	d := &decoder{doc: doc, errs: &collector{}}
+	root, whole := d.tree()
+	if e := foreign(doc, root, whole); e != nil {
+		l.errs.add(*e)
+		return nil
+	}
+	for _, e := range d.errs.errs {
+		l.errs.add(e)
+	}
+	if root.Kind != Map {
+		return nil
+	}
+	d.errs = l.errs
+	f := &File{Name: name, Incomplete: !whole}
+	v := val{d, "", root}
+	object(v, "the file", fileKeys(), f)
+	f.Incomplete = f.Incomplete || d.incomplete
+	if whole {
+		v.checkTop(len(stack) > 0)
+	}
+	l.use(f, append(slices.Clone(stack), filepath.Clean(name)))
+	return f
+}
+
+// foreign returns the one error of a file that is no flow file at all.
+func foreign(doc *document, root Data, whole bool) *Error {
+	hint := "a flow file begins with `flowcheck: 1`; `flowcheck init` writes one"
+	if language := doc.looksForeign(); language != "" {
+		e := Errorf(doc.at(1, 1), "this is %s, not a flow file", language).WithHint("%s", hint)
+		return &e
+	}
+	if doc.mentions("flowcheck") {
+		return nil
+	}
+	known, unknown := 0, 0
+	for _, m := range root.Members {
+		if slices.Contains(names(fileKeys()), m.Name.Value) {
+			known++
+		} else if nearest(m.Name.Value, []string{"flowcheck"}) == "" {
+			unknown++
+		}
+	}
+	if root.Kind == Map && known >= unknown || !whole && known > 0 {
+		return nil
+	}
+	if whole && root.Kind == Absent {
+		hint = "start with `flowcheck init`"
+	}
+	e := Errorf(doc.at(1, 1), "this is no flow file: it has no `flowcheck: 1`").WithHint("%s", hint)
+	return &e
+}
+
+// checkTop wants the keys that the top level of a file must have.
+func (v val) checkTop(used bool) {
+	if used {
+		if v.has("flow") {
+			v.errs.add(Errorf(v.Member("flow").Pos, "a file that others use has no `flow` of its own").
+				WithHint("move what both flows share into a third file"))
+		}
+		return
+	}
+	top := v.doc.at(1, 1)
+	if !v.has("flowcheck") && !slices.ContainsFunc(v.Members, func(m Member) bool { return nearest(m.Name.Value, []string{"flowcheck"}) != "" }) {
+		v.errs.add(Errorf(top, "the file has no `flowcheck`").WithHint("begin it with flowcheck: 1"))
+	}
+	if !v.has("flow") {
+		v.errs.add(Errorf(top, "the file has no `flow`").WithHint("name the flow: flow: order-fulfilment"))
+	}
+}
+
+// use reads the files that f uses and adds what they define.
+func (l *loader) use(f *File, stack []string) {
+	const most = 100
+	for _, u := range f.Use {
+		if isDynamic(u.Value) || filepath.IsAbs(u.Value) {
+			l.errs.add(Errorf(u.Pos, "`use` cannot be %s", quote(u.Value)).
+				WithHint("write a path from the folder of this file"))
+			f.Incomplete = true
+			continue
+		}
+		path := filepath.Join(filepath.Dir(f.Name), filepath.FromSlash(u.Value))
+		switch {
+		case slices.Contains(stack, path):
+			l.errs.add(Errorf(u.Pos, "files that use each other: %s", strings.Join(append(stack, path), " → ")).
+				WithHint("move what they share into a file of its own"))
+			continue
+		case slices.Contains(l.read, path):
+			continue
+		case len(l.read) >= most:
+			l.errs.add(Errorf(u.Pos, "more than %d files are used", most))
+			return
+		}
+		l.useOne(f, u, path, stack)
+	}
+}
+
+func (l *loader) useOne(f *File, u Text, path string, stack []string) {
+	if l.open == nil {
+		l.errs.add(Errorf(u.Pos, "`use` is not possible here"))
+		f.Incomplete = true
+		return
+	}
+	data, err := l.open(path)
+	if err != nil {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		l.errs.add(Errorf(u.Pos, "cannot read %s: %s", path, err).
+			WithHint("the path starts from the folder of this file"))
+		f.Incomplete = true
+		return
+	}
+	used := l.file(path, data, stack)
+	if used == nil {
+		f.Incomplete = true
+		return
+	}
+	l.merge(f, used)
+}
+
+// merge adds what a used file defines behind what f does.
+func (l *loader) merge(f, used *File) {
+	f.Incomplete = f.Incomplete || used.Incomplete
+	f.Vars = append(f.Vars, used.Vars...)
+	f.Mask = append(f.Mask, used.Mask...)
+	f.Brokers = append(f.Brokers, used.Brokers...)
+	f.Channels = append(f.Channels, used.Channels...)
+	f.Correlate = append(f.Correlate, used.Correlate...)
+	f.Steps = append(f.Steps, used.Steps...)
+	f.Outcomes = append(f.Outcomes, used.Outcomes...)
+	f.Rules = append(f.Rules, used.Rules...)
+	f.Scenarios = append(f.Scenarios, used.Scenarios...)
+	f.Hooks = append(f.Hooks, used.Hooks...)
+	l.once("skew", &f.Skew.Broker, used.Skew.Broker)
+	l.once("skew", &f.Skew.Producer, used.Skew.Producer)
+	l.once("settle", &f.Settle, used.Settle)
+	l.once("timeout", &f.Timeout, used.Timeout)
+	l.once("remember", &f.Remember, used.Remember)
+	if f.PartitionBy.IsSet() && used.PartitionBy.IsSet() {
+		l.errs.add(twice("`partition-by`", used.PartitionBy.Pos, f.PartitionBy.Pos))
+	} else if used.PartitionBy.IsSet() {
+		f.PartitionBy = used.PartitionBy
+	}
+}
+
+// once takes a duration from a used file, unless there is one.
+func (l *loader) once(key string, have *Duration, used Duration) {
+	switch {
+	case !used.IsSet():
+	case have.IsSet():
+		l.errs.add(twice(quote(key), used.Text.Pos, have.Text.Pos))
+	default:
+		*have = used
+	}
+}
+
+func twice(what string, second, first Position) Error {
+	return Errorf(second, "%s is defined twice; the first is at %s", what, first)
+}

@@ -67,19 +67,3 @@ type Duration struct {
 
 // IsSet reports whether the duration is in the file.
 func (d Duration) IsSet() bool { return d.Text.IsSet() }
-
-// Hook is a named command or call that a probe makes: hooks.restart.
-type Hook struct {
-	Name Text
-	Call Call
-}
-
-// Call is an HTTP request or a command.
-type Call struct {
-	Pos     Position
-	Method  Text   // the key: get, post, put, patch, delete; not set for a command
-	URL     Text   // its value
-	Headers []Var  // HTTP headers
-	Body    Data   // absent, text, or data to be sent as JSON
-	Run     []Text // a command and its arguments
-}

@@ -38,3 +38,72 @@ type Outcome struct {
 	Steps []Text
 	Check []Text // expressions
 }
+
+func idKeys() []key[ID] {
+	return []key[ID]{
+		needed("id", val.expr, func(i *ID) *Text { return &i.Expr }),
+		field("ties", val.flag, func(i *ID) *bool { return &i.Ties }),
+	}
+}
+
+func stepKeys() []key[Step] {
+	return []key[Step]{
+		needed("channel", val.word, func(s *Step) *Text { return &s.Channel }),
+		field("when", val.expr, func(s *Step) *Text { return &s.When }),
+		field("after", val.texts, func(s *Step) *[]Text { return &s.After }),
+		field("within", val.duration, func(s *Step) *Duration { return &s.Within }),
+		field("count", val.count, func(s *Step) *Count { return &s.Count }),
+		field("optional", val.flag, func(s *Step) *bool { return &s.Optional }),
+		field("repeatable", val.flag, func(s *Step) *bool { return &s.Repeatable }),
+		field("check", val.exprs, func(s *Step) *[]Text { return &s.Check }),
+	}
+}
+
+func outcomeKeys() []key[Outcome] {
+	return []key[Outcome]{
+		needed("steps", val.texts, func(o *Outcome) *[]Text { return &o.Steps }),
+		field("check", val.exprs, func(o *Outcome) *[]Text { return &o.Check }),
+	}
+}
+
+// correlate reads correlate:. An entry is an expression, or a map.
+func (v val) correlate() []ID {
+	var out []ID
+	v.named("an id", func(name Text, v val) {
+		id := ID{Name: name, Ties: true}
+		if v.Kind == Map {
+			object(v, "id "+quote(name.Value), idKeys(), &id)
+		} else {
+			id.Expr = v.expr()
+		}
+		out = append(out, id)
+	})
+	return out
+}
+
+// steps reads steps:.
+func (v val) steps() []Step {
+	var out []Step
+	v.named("a step", func(name Text, v val) {
+		v.checkIdentifier("a step", name)
+		s := Step{Name: name}
+		object(v, "step "+quote(name.Value), stepKeys(), &s)
+		out = append(out, s)
+	})
+	return out
+}
+
+// outcomes reads outcomes:. An entry is a list of steps, or a map.
+func (v val) outcomes() []Outcome {
+	var out []Outcome
+	v.named("an outcome", func(name Text, v val) {
+		o := Outcome{Name: name}
+		if v.Kind == Map {
+			object(v, "outcome "+quote(name.Value), outcomeKeys(), &o)
+		} else {
+			o.Steps = v.texts()
+		}
+		out = append(out, o)
+	})
+	return out
+}

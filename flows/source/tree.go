@@ -1,0 +1,277 @@
+package source
+
+import (
+	"errors"
+	"io"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// Bounds of a file's tree. Aliases count as what they stand for.
+const (
+	maxNodes = 100_000
+	maxDepth = 100
+)
+
+// tree parses the document. Where a part of it is no YAML, that part is
+// reported and left out, so that the errors of the rest are found as well; then
+// whole is false.
+func (d *decoder) tree() (root Data, whole bool) {
+	const rounds = 10
+	lines := append([]string(nil), d.doc.lines...)
+	whole = true
+	for range rounds {
+		node, err := compose(strings.Join(lines, "\n"))
+		if err == nil {
+			return d.convert(node), whole
+		}
+		whole = false
+		e, from := explain(d.doc, err)
+		d.errs.add(e)
+		if !blankSection(lines, from) {
+			break
+		}
+	}
+	return Data{}, whole
+}
+
+// compose returns the root node of the one document in text; nil where there is
+// none.
+func compose(text string) (*yaml.Node, error) {
+	loader, err := yaml.NewLoader(strings.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	var doc, second yaml.Node
+	if err := loader.Load(&doc); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	if err := loader.Load(&second); err == nil {
+		return nil, &secondDocument{line: second.Line}
+	} else if !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if len(doc.Content) == 0 {
+		return nil, nil
+	}
+	return doc.Content[0], nil
+}
+
+// secondDocument is the error of a file with more than one.
+type secondDocument struct{ line int }
+
+func (*secondDocument) Error() string { return "a second document begins here" }
+
+// blankSection empties the lines of the top-level entry that a line is in. It
+// returns false where that would leave nothing.
+func blankSection(lines []string, line int) bool {
+	from := min(max(line-1, 0), len(lines)-1)
+	for from > 0 && !beginsSection(lines[from]) {
+		from--
+	}
+	to := from + 1
+	for to < len(lines) && !beginsSection(lines[to]) {
+		to++
+	}
+	blanked := false
+	for i := from; i < to; i++ {
+		blanked = blanked || strings.TrimSpace(lines[i]) != ""
+		lines[i] = ""
+	}
+	return blanked && strings.TrimSpace(strings.Join(lines, "")) != ""
+}
+
+// beginsSection reports whether a top-level key may stand in the line.
+func beginsSection(line string) bool {
+	return line != "" && !strings.ContainsRune(" \t#-}]", rune(line[0]))
+}
+
+// converter makes Data of nodes.
+type converter struct {
+	*decoder
+	done  map[*yaml.Node]converted // anchored nodes
+	nodes int                      // expanded so far
+	full  bool                     // a bound was reached, and reported
+}
+
+// converted is an anchored node's Data, and its size with all aliases expanded.
+type converted struct {
+	data Data
+	size int
+}
+
+func (d *decoder) convert(root *yaml.Node) Data {
+	if root == nil {
+		return Data{}
+	}
+	c := &converter{decoder: d, done: map[*yaml.Node]converted{}}
+	data := c.node(root, 0)
+	if c.full {
+		return Data{}
+	}
+	return data
+}
+
+// node converts one node. After a bound was reached it returns nothing.
+func (c *converter) node(n *yaml.Node, depth int) Data {
+	at := c.doc.at(n.Line, n.Column)
+	if !c.room(at, 1, depth) {
+		return Data{}
+	}
+	if n.Kind == yaml.AliasNode {
+		return c.alias(n, at)
+	}
+	c.refuseTag(n, at)
+	before := c.nodes
+	data := Data{Pos: at}
+	switch n.Kind {
+	case yaml.MappingNode:
+		data.Kind, data.Members = Map, c.members(n, depth)
+	case yaml.SequenceNode:
+		data.Kind = List
+		for _, item := range n.Content {
+			data.Items = append(data.Items, c.node(item, depth+1))
+		}
+	default:
+		data.Text = c.scalar(n, at)
+		data.Kind = kindOf(data.Text)
+	}
+	if n.Anchor != "" {
+		c.done[n] = converted{data, c.nodes - before}
+	}
+	return data
+}
+
+// room counts nodes, and reports once that there are too many or too deep.
+func (c *converter) room(at Position, nodes, depth int) bool {
+	if c.full {
+		return false
+	}
+	c.nodes += nodes
+	switch {
+	case c.nodes > maxNodes:
+		c.errs.add(Errorf(at, "the file is too large: more than %d values, aliases counted as what they stand for", maxNodes).
+			WithHint("do not nest aliases of aliases"))
+	case depth > maxDepth:
+		c.errs.add(Errorf(at, "nested more than %d deep", maxDepth))
+	default:
+		return true
+	}
+	c.full = true
+	return false
+}
+
+func (c *converter) alias(n *yaml.Node, at Position) Data {
+	target, ok := c.done[n.Alias]
+	if !ok {
+		c.errs.add(Errorf(at, "the alias *%s stands inside of what it stands for", printable(n.Value)))
+		return Data{Kind: Null, Pos: at}
+	}
+	if !c.room(at, target.size, 0) {
+		return Data{}
+	}
+	return target.data
+}
+
+func (c *converter) members(n *yaml.Node, depth int) []Member {
+	seen := make(map[string]Position, len(n.Content)/2)
+	var out []Member
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := c.node(n.Content[i], depth+1)
+		value := c.node(n.Content[i+1], depth+1)
+		switch {
+		case c.full:
+			return nil
+		case key.Kind == List, key.Kind == Map:
+			c.errs.add(Errorf(key.Pos, "a key must be text, not %s", key.Kind.a()).
+				WithHint("a value that begins with `{` or `[` needs quotes"))
+			continue
+		}
+		if first, twice := seen[key.Text.Value]; twice {
+			c.errs.add(Errorf(key.Pos, "duplicate key %s; the first is in line %d", quote(key.Text.Value), first.Line))
+			continue
+		}
+		seen[key.Text.Value] = key.Pos
+		out = append(out, Member{key.Text, value})
+	}
+	return out
+}
+
+func (c *converter) refuseTag(n *yaml.Node, at Position) {
+	if n.Style&yaml.TaggedStyle == 0 && n.Tag != "!" {
+		return
+	}
+	c.errs.add(Errorf(at, "%s is a YAML tag, which a flow file does not have", quote(n.Tag)).
+		WithHint("an expression that begins with `!` needs quotes, or `not` instead"))
+}
+
+func (c *converter) scalar(n *yaml.Node, at Position) Text {
+	c.doc.last[at.Line] = max(at.Col, c.doc.last[at.Line])
+	t := Text{Value: n.Value, Pos: at}
+	switch {
+	case n.Style&yaml.SingleQuotedStyle != 0:
+		t.style = singleQuoted
+	case n.Style&yaml.DoubleQuotedStyle != 0:
+		t.style = doubleQuoted
+	case n.Style&yaml.LiteralStyle != 0:
+		t.style = literal
+	case n.Style&yaml.FoldedStyle != 0:
+		t.style = folded
+	}
+	return t
+}
+
+// kindOf types a scalar as JSON would.
+func kindOf(t Text) Kind {
+	switch {
+	case t.style != plain:
+		return String
+	case t.Value == "", t.Value == "null":
+		return Null
+	case t.Value == "true", t.Value == "false":
+		return Bool
+	case isNumber(t.Value):
+		return Number
+	}
+	return String
+}
+
+// isNumber reports whether s is a number of JSON (RFC 8259, section 6).
+func isNumber(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	whole := digits(s)
+	if whole == 0 || whole > 1 && s[0] == '0' {
+		return false
+	}
+	s = s[whole:]
+	if rest, ok := strings.CutPrefix(s, "."); ok {
+		n := digits(rest)
+		if n == 0 {
+			return false
+		}
+		s = rest[n:]
+	}
+	if s == "" {
+		return true
+	}
+	if s[0] != 'e' && s[0] != 'E' {
+		return false
+	}
+	s = s[1:]
+	if s != "" && (s[0] == '+' || s[0] == '-') {
+		s = s[1:]
+	}
+	return s != "" && digits(s) == len(s)
+}
+
+// digits returns how many digits s begins with.
+func digits(s string) int {
+	n := 0
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	return n
+}
