@@ -1,0 +1,326 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/message"
+)
+
+const (
+	// longPoll is the longest wait of a receive that SQS allows, in seconds.
+	longPoll = 20
+	// shortPoll is the wait where the receive has to end before the tap does.
+	shortPoll = 1
+	// batch is the largest batch of SQS.
+	batch = 10
+	// helpers is how many more receives run while batches come full.
+	helpers = 3
+	// holdTime is how long SQS hides a message that was received: time to hand it
+	// on and delete it. It is extended while the receiver of the events is slow.
+	holdTime = 30 * time.Second
+	// graceTime is how long a queue may seem to be absent: a new one is not seen
+	// everywhere at once.
+	graceTime = 10 * time.Second
+)
+
+// reader receives the messages of one queue, sends them to events, and deletes
+// them.
+type reader struct {
+	sqs     *sqs.Client
+	log     *slog.Logger
+	channel brokers.Channel
+	url     string
+	own     bool // the tap's queue, else one that may be consumed
+	fifo    bool
+	real    bool
+	hold    time.Duration
+	// retention of a queue of the tap's own: what is older has expired.
+	retention time.Duration
+	events    chan<- message.Event
+
+	ctx    context.Context // of the requests; its end is the reader's
+	cancel context.CancelFunc
+	stop   chan struct{} // closed: hand nothing more on
+	help   chan struct{} // one token for each helper
+
+	mu       sync.Mutex
+	wg       sync.WaitGroup
+	stopped  bool
+	dead     error // why there is no reading any more
+	lastRead time.Time
+}
+
+// start begins to read.
+func (r *reader) start() {
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.stop = make(chan struct{})
+	r.help = make(chan struct{}, helpers)
+	r.lastRead = time.Now()
+	r.spawn(r.run)
+}
+
+// spawn runs f in a goroutine that close waits for, unless the reader is
+// stopped.
+func (r *reader) spawn(f func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return false
+	}
+	r.wg.Go(f)
+	return true
+}
+
+// run receives until the reader is stopped, or the queue is gone.
+func (r *reader) run() {
+	var pause time.Duration
+	var absent time.Time
+	for r.ctx.Err() == nil && !r.isStopped() {
+		n, err := r.poll(r.wait())
+		switch {
+		case err == nil:
+			pause, absent = 0, time.Time{}
+			r.callHelpers(n)
+			continue
+		case r.ctx.Err() != nil:
+			return
+		case isAbsent(err) && absent.IsZero():
+			absent = time.Now()
+		case isAbsent(err) && time.Since(absent) > graceTime:
+			r.die(fmt.Errorf("the queue was deleted: %s", plain(err)))
+			return
+		}
+		pause = min(max(2*pause, 100*time.Millisecond), 5*time.Second)
+		r.log.Warn("receive failed, trying again", "channel", r.channel.Name, "error", plain(err), "pause", pause)
+		r.sleep(pause)
+	}
+}
+
+// wait is how many seconds a receive waits for a message. On a queue of the
+// system a receive is never cut off, for that could hide messages: it is short.
+func (r *reader) wait() int32 {
+	if r.own {
+		return longPoll
+	}
+	return shortPoll
+}
+
+// callHelpers starts another receive while there is more than one can carry. A
+// FIFO queue has one reader only, so that its messages stay in their order.
+func (r *reader) callHelpers(received int) {
+	if received < batch || r.fifo {
+		return
+	}
+	select {
+	case r.help <- struct{}{}:
+	default:
+		return
+	}
+	helping := r.spawn(func() {
+		defer func() { <-r.help }()
+		for !r.isStopped() {
+			if n, err := r.poll(0); err != nil || n < batch {
+				return
+			}
+		}
+	})
+	if !helping {
+		<-r.help
+	}
+}
+
+// poll receives one batch, hands it on and deletes it. It returns how many
+// messages there were.
+func (r *reader) poll(wait int32) (int, error) {
+	out, err := r.sqs.ReceiveMessage(r.ctx, &sqs.ReceiveMessageInput{
+		QueueUrl:                    aws.String(r.url),
+		MaxNumberOfMessages:         batch,
+		WaitTimeSeconds:             wait,
+		VisibilityTimeout:           int32(r.hold / time.Second),
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
+		MessageAttributeNames:       []string{"All"},
+	})
+	if err != nil {
+		return 0, err
+	}
+	now := time.Now()
+	r.checkAge(out.Messages, now)
+	if len(out.Messages) > 0 {
+		r.deliver(out.Messages, now)
+	}
+	return len(out.Messages), nil
+}
+
+// deliver hands messages on in their order. It blocks while nobody takes them,
+// and keeps them hidden meanwhile. What was handed on is deleted; when the
+// reader is stopped, the rest goes back to the queue.
+func (r *reader) deliver(messages []types.Message, seen time.Time) {
+	extend := time.NewTicker(r.hold / 2)
+	defer extend.Stop()
+	sent := 0
+	for sent < len(messages) && !r.isStopped() {
+		o := observe(r.channel, messages[sent], seen)
+		for handed := false; !handed && !r.isStopped(); {
+			select {
+			case r.events <- message.Event{Observation: o}:
+				handed = true
+				sent++
+			case <-extend.C:
+				r.setHold(r.ctx, messages, r.hold)
+			case <-r.stop:
+			}
+		}
+	}
+	r.delete(messages[:sent])
+	if !r.own {
+		r.setHold(r.ctx, messages[sent:], 0)
+	}
+}
+
+// delete removes messages from the queue. One that stays comes again, with the
+// same id.
+func (r *reader) delete(messages []types.Message) {
+	if len(messages) == 0 {
+		return
+	}
+	entries := make([]types.DeleteMessageBatchRequestEntry, len(messages))
+	for i, m := range messages {
+		entries[i] = types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle}
+	}
+	out, err := r.sqs.DeleteMessageBatch(r.ctx, &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(r.url), Entries: entries})
+	switch {
+	case err != nil && r.ctx.Err() == nil:
+		r.log.Warn("messages that were seen could not be deleted and will come again",
+			"channel", r.channel.Name, "messages", len(messages), "error", plain(err))
+	case err == nil && len(out.Failed) > 0:
+		r.log.Warn("messages that were seen could not be deleted and will come again",
+			"channel", r.channel.Name, "messages", len(out.Failed), "error", aws.ToString(out.Failed[0].Message))
+	}
+}
+
+// setHold hides messages for that long from now on; 0 gives them back.
+func (r *reader) setHold(ctx context.Context, messages []types.Message, hold time.Duration) {
+	if len(messages) == 0 {
+		return
+	}
+	entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(messages))
+	for i, m := range messages {
+		entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{
+			Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: int32(hold / time.Second),
+		}
+	}
+	_, err := r.sqs.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(r.url), Entries: entries})
+	if err != nil && ctx.Err() == nil {
+		r.log.Debug("visibility was not changed", "channel", r.channel.Name, "error", plain(err))
+	}
+}
+
+// checkAge marks a gap when the queue was last read, or one of the messages was
+// sent, so long ago that others have expired unseen.
+func (r *reader) checkAge(messages []types.Message, now time.Time) {
+	r.mu.Lock()
+	oldest := r.lastRead
+	r.lastRead = now
+	r.mu.Unlock()
+	if !r.own {
+		return
+	}
+	for _, m := range messages {
+		if sent := sentTime(m); !sent.IsZero() && sent.Before(oldest) {
+			oldest = sent
+		}
+	}
+	if behind := now.Sub(oldest); behind > r.retention-r.retention/10 {
+		r.mark(fmt.Sprintf("the tap is %s behind, and SQS drops what is older than %s", behind.Round(time.Second), r.retention))
+	}
+}
+
+// mark tells of a loss.
+func (r *reader) mark(reason string) {
+	if r.isStopped() {
+		return
+	}
+	gap := &message.Mark{Kind: message.MarkGap, Seen: time.Now(), Channel: r.channel.Name, Reason: reason}
+	select {
+	case r.events <- message.Event{Mark: gap}:
+	case <-r.stop:
+	}
+}
+
+// die ends the reading for good.
+func (r *reader) die(why error) {
+	r.mu.Lock()
+	r.dead = why
+	r.mu.Unlock()
+	r.log.Error("the tap is lost", "channel", r.channel.Name, "error", why)
+	r.mark(why.Error())
+}
+
+func (r *reader) failed() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.dead
+}
+
+func (r *reader) isStopped() bool {
+	select {
+	case <-r.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// sleep waits, or until the reader is stopped.
+func (r *reader) sleep(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.stop:
+	}
+}
+
+// close stops reading; after it, nothing is sent. A receive from a queue of the
+// system is left to end by itself, as long as ctx allows, since cutting it off
+// could hide messages.
+func (r *reader) close(ctx context.Context) error {
+	if r.stop == nil {
+		return nil // it never started
+	}
+	r.mu.Lock()
+	if !r.stopped {
+		r.stopped = true
+		close(r.stop)
+	}
+	r.mu.Unlock()
+	if r.own {
+		r.cancel()
+		r.wg.Wait()
+		return nil
+	}
+	done := make(chan struct{})
+	go func() {
+		r.wg.Wait()
+		close(done)
+	}()
+	defer r.cancel()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		r.cancel()
+		<-done
+		return fmt.Errorf("queue of channel %s: a receive was cut off, its messages come back after %s: %w", r.channel.Name, r.hold, ctx.Err())
+	}
+}
