@@ -163,7 +163,8 @@ func TestAProcessThatIgnoresTermIsKilled(t *testing.T) {
 func never(context.Context) error { return fmt.Errorf("never ready") }
 
 func TestFreePortsAreFreeAndDifferent(t *testing.T) {
-	ports, err := freePorts(t.Context(), 20)
+	const n = 800 // enough that a few numbers are drawn twice
+	ports, err := freePorts(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +177,7 @@ func TestFreePortsAreFreeAndDifferent(t *testing.T) {
 		l.Close()
 		seen[p] = true
 	}
-	if len(seen) != 20 {
-		t.Errorf("%d different ports of 20", len(seen))
+	if len(seen) != n {
+		t.Errorf("%d different ports of %d", len(seen), n)
 	}
 }

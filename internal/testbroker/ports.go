@@ -11,9 +11,9 @@ import (
 // freePorts finds n different ports that nobody listens on. They are taken from below the range that systems hand
 // out for outgoing connections, so that a broker that is down for a while finds its ports free again.
 func freePorts(ctx context.Context, n int) ([]int, error) {
-	const lowest, highest, tries = 15000, 32000, 200
+	const lowest, highest = 15000, 32000
 	var ports []int
-	for range tries {
+	for range 100 + 10*n {
 		if len(ports) == n {
 			return ports, nil
 		}
