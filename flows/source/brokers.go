@@ -44,7 +44,8 @@ func tlsKeys() []key[TLS] {
 // brokers reads brokers:. An entry is a URL, or a map.
 func (v val) brokers() []Broker {
 	var out []Broker
-	v.named("a broker", func(name Text, v val) {
+	v.named(func(name Text, v val) {
+		v.checkName("a broker", name)
 		b := Broker{Name: name}
 		if v.Kind == String {
 			b.URL = v.word()

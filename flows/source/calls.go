@@ -82,7 +82,8 @@ func (v val) command() []Text {
 // hooks reads hooks:.
 func (v val) hooks() []Hook {
 	var out []Hook
-	v.named("a hook", func(name Text, v val) {
+	v.named(func(name Text, v val) {
+		v.checkName("a hook", name)
 		out = append(out, Hook{Name: name, Call: *v.call()})
 	})
 	return out

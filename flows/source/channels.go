@@ -66,7 +66,8 @@ func channelKeys() []key[Channel] {
 // channels reads channels:.
 func (v val) channels() []Channel {
 	var out []Channel
-	v.named("a channel", func(name Text, v val) {
+	v.named(func(name Text, v val) {
+		v.checkName("a channel", name)
 		c := Channel{Name: name}
 		if object(v, "channel "+quote(name.Value), channelKeys(), &c) {
 			v.checkAddress(c)
@@ -82,8 +83,9 @@ func (v val) routingKeys() []Text { return v.many(val.text) }
 // checkAddress wants one kind of address.
 func (v val) checkAddress(c Channel) {
 	var have []string
+	known := names(channelKeys())
 	for _, kind := range addressKeys() {
-		if v.has(kind) {
+		if v.meant(kind, known) {
 			have = append(have, kind)
 		}
 	}

@@ -185,6 +185,15 @@ func checkRepeats(what string, names []Text, errs *collector) {
 	}
 }
 
+// cycle is the error of a step that comes after itself.
+func cycle(a Text, path []string) Error {
+	path = path[slices.Index(path, a.Value):]
+	if len(path) == 1 {
+		return Errorf(a.Pos, "step %s cannot come after itself", quote(a.Value))
+	}
+	return Errorf(a.Pos, "steps that wait for each other: %s after %s", strings.Join(path, " after "), a.Value)
+}
+
 // checkCycles reports steps that come after themselves, each cycle once.
 func checkCycles(steps []Step, errs *collector) {
 	byName := make(map[string]Step, len(steps))
@@ -203,8 +212,7 @@ func checkCycles(steps []Step, errs *collector) {
 			switch {
 			case !ok:
 			case state[a.Value] == visiting:
-				cycle := append(slices.Clone(path[slices.Index(path, a.Value):]), a.Value)
-				errs.add(Errorf(a.Pos, "steps that wait for each other: %s", strings.Join(cycle, " after ")))
+				errs.add(cycle(a, path))
 			case state[a.Value] != done:
 				visit(next)
 			}

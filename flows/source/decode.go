@@ -10,6 +10,7 @@ type decoder struct {
 	doc  *document
 	errs *collector
 
+	broken     bool // parts of the text are left out, since they are no YAML
 	incomplete bool // a section could not be read, so names may be missing
 }
 
@@ -72,7 +73,7 @@ func object[T any](v val, what string, keys []key[T], into *T) bool {
 		}
 	}
 	for _, k := range keys {
-		if k.required && !v.has(k.name) {
+		if k.required && !v.meant(k.name, names(keys)) {
 			v.fail("%s has no %s", what, quote(k.name))
 		}
 	}
@@ -84,10 +85,28 @@ func (v val) has(key string) bool {
 	return slices.ContainsFunc(v.Members, func(m Member) bool { return m.Name.Value == key })
 }
 
+// meant reports whether the map has the key, or one that is no key and was
+// reported as a misspelling of it.
+func (v val) meant(key string, known []string) bool {
+	if v.has(key) {
+		return true
+	}
+	const most = 100
+	for _, m := range v.Members[:min(len(v.Members), most)] {
+		if !slices.Contains(known, m.Name.Value) && (nearest(m.Name.Value, known) == key || strings.HasPrefix(m.Name.Value, key+":")) {
+			return true
+		}
+	}
+	return false
+}
+
 // isMap reports whether the value is a map, and reports the error where not.
 func (v val) isMap(what string) bool {
 	if v.Kind == Map {
 		return true
+	}
+	if v.lost() {
+		return false
 	}
 	if v.Kind == Null {
 		v.fail("%s is empty: a map of its keys should stand here", what)
@@ -110,6 +129,8 @@ func (v val) unknownKey(m Member, what string, known []string) {
 	switch {
 	case m.Value.Kind == Null && m.Value.Pos.Line == m.Name.Pos.Line && strings.ContainsAny(word, "()\"'=<>"):
 		e = e.WithHint("inside { }, a comma ends a value: put an expression that holds one into quotes")
+	case m.Value.Kind == Null && strings.Contains(word, ":"):
+		e = e.WithHint("a space is missing behind the `:`")
 	case word == "<<":
 		e = e.WithHint("a flow file has no merge keys; an alias stands for a whole value")
 	case near != "":
@@ -122,8 +143,21 @@ func (v val) unknownKey(m Member, what string, known []string) {
 	v.errs.add(e)
 }
 
+// lost reports whether a value is empty since what stood there is no YAML, which
+// was reported.
+func (v val) lost() bool {
+	if v.Kind == Null && v.broken {
+		v.incomplete = true
+		return true
+	}
+	return false
+}
+
 // named calls read for each entry of a map of names.
-func (v val) named(what string, read func(name Text, v val)) {
+func (v val) named(read func(name Text, v val)) {
+	if v.lost() {
+		return
+	}
 	if v.Kind != Map {
 		v.fail("%s must be a map of names, not %s", quote(v.key), v.Kind.a())
 		v.incomplete = true
@@ -135,13 +169,15 @@ func (v val) named(what string, read func(name Text, v val)) {
 				WithHint("an alias stands for a whole value"))
 			continue
 		}
-		v.checkName(what, m.Name)
 		read(m.Name, v.under(m.Name.Value, m.Value))
 	}
 }
 
 // each calls read for the items of a list.
 func (v val) each(read func(v val)) {
+	if v.lost() {
+		return
+	}
 	if v.Kind != List {
 		v.fail("%s must be a list, not %s", quote(v.key), v.Kind.a())
 		v.incomplete = true

@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -97,6 +98,14 @@ func (doc *document) line(n int) string {
 // at makes a Position in the document.
 func (doc *document) at(line, col int) Position {
 	return Position{File: doc.name, Line: line, Col: col, doc: doc}
+}
+
+// inside makes a Position; one behind the last line with text is where that ends.
+func (doc *document) inside(line, col int) Position {
+	for line > 1 && strings.TrimSpace(doc.line(line)) == "" {
+		line, col = line-1, math.MaxInt
+	}
+	return doc.at(line, min(col, len([]rune(doc.line(line)))+1))
 }
 
 // looksForeign returns the language that the text is in, where its beginning

@@ -2,6 +2,7 @@ package source
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -29,14 +30,15 @@ func explain(doc *document, err error) (Error, int) {
 			if known.when != "" && !strings.HasPrefix(rest(doc, at), known.when) {
 				continue
 			}
-			return Errorf(doc.at(at.Line, at.Column), "%s", known.text).WithHint("%s", known.hint), at.Line
+			text := strings.ReplaceAll(known.text, "%d", strconv.Itoa(le.ContextMark.Line))
+			return Errorf(doc.inside(at.Line, at.Column), "%s", text).WithHint("%s", known.hint), known.line(le)
 		}
 	}
 	text := le.Message
 	if le.ContextMsg != "" {
 		text += ", " + le.ContextMsg
 	}
-	return Errorf(doc.at(le.Mark.Line, le.Mark.Column), "this is no YAML: %s", printable(text)), le.Mark.Line
+	return Errorf(doc.inside(le.Mark.Line, le.Mark.Column), "this is no YAML: %s", printable(text)), le.Mark.Line
 }
 
 // rest returns the line from a mark on.
@@ -56,23 +58,31 @@ type complaint struct {
 	text, hint       string
 }
 
+// line is where to look for the part of the file that is broken.
+func (c complaint) line(le *yaml.LoadError) int {
+	if c.atContext || strings.Contains(c.text, "%d") {
+		return le.ContextMark.Line
+	}
+	return le.Mark.Line
+}
+
 func complaints() []complaint {
-	const quoteIt = "a value that holds `: `, ` #`, or begins with one of [ ] { } , & * ! | > ' \" % @ ` needs quotes around the whole: 'body.a == \"b: c\"'"
-	const inFlow = "inside { } and [ ], a value that holds one of , [ ] { } needs quotes around the whole: { when: 'body.a in [\"x\", \"y\"]' }"
+	const quoteIt = "put the whole value into quotes: 'body.a == \"b: c\"'"
+	const inFlow = "close it; or put a value in it that holds , [ ] { or } into quotes: { when: 'body.a in [\"x\", \"y\"]' }"
 	return []complaint{
-		{message: "mapping values are not allowed", text: "a second `: ` in one value, or a line that is indented too far", hint: quoteIt},
+		{message: "mapping values are not allowed", text: "a second `: ` in one value, or a line that is indented too far", hint: quoteIt + "; or indent the line like its neighbours"},
 		{message: "cannot start any token", when: "\t", text: "a tab, where YAML wants spaces", hint: "indent with spaces"},
 		{message: "cannot start any token", text: "a value cannot begin with this character", hint: quoteIt},
 		{message: "unexpected end of stream", context: "quoted scalar", atContext: true, text: "this quote is never closed", hint: "close it on the same line"},
 		{message: "unexpected document indicator", context: "quoted scalar", atContext: true, text: "this quote is never closed", hint: "close it on the same line"},
 		{message: "unknown escape character", text: "this backslash is no escape of YAML", hint: "use single quotes, in which a backslash stands for itself"},
 		{message: "did not find", context: "escape", text: "this backslash is no escape of YAML", hint: "use single quotes, in which a backslash stands for itself"},
-		{message: "expected ',' or '}'", text: "the { } that began before does not go on like this", hint: inFlow},
-		{message: "expected ',' or ']'", text: "the [ ] that began before does not go on like this", hint: inFlow},
+		{message: "expected ',' or '}'", text: "the `{` of line %d does not go on like this", hint: inFlow},
+		{message: "expected ',' or ']'", text: "the `[` of line %d does not go on like this", hint: inFlow},
 		{message: "expected node content", context: "flow", text: "here a value or a closing bracket is missing", hint: inFlow},
 		{message: "did not find expected key", text: "here a key should stand", hint: "is the line indented like its neighbours? after a closing quote nothing may follow: '\"a\" == key'"},
 		{message: "expected '-' indicator", text: "here an item of the list should stand", hint: "begin it with `- `, indented like its neighbours"},
-		{message: "could not find expected ':'", text: "here a `:` is missing after a key", hint: "is the line indented like its neighbours?"},
+		{message: "could not find expected ':'", atContext: true, text: "here a `:` is missing after a key", hint: "is the line indented like its neighbours?"},
 		{message: "", context: "block scalar", atContext: true, text: "`>` and `|` begin a block of text", hint: "put the value into quotes: \">=1\""},
 		{message: "unknown anchor", text: "this alias stands for nothing", hint: "a value that begins with `*` needs quotes"},
 		{message: "", context: "alias", text: "`*` begins an alias", hint: "a value that begins with `*` needs quotes"},

@@ -1,6 +1,9 @@
 package source
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 func fileKeys() []key[File] {
 	return []key[File]{
@@ -52,7 +55,8 @@ func (v val) flowName() Text {
 // vars reads the variables, which expressions read as vars.NAME.
 func (v val) vars() []Var {
 	var out []Var
-	v.named("a variable", func(name Text, v val) {
+	v.named(func(name Text, v val) {
+		v.checkName("a variable", name)
 		out = append(out, Var{Name: name, Value: v.free()})
 	})
 	return out
@@ -89,10 +93,8 @@ func (v val) maskPaths() []Text {
 func homesOf(word string) []string {
 	var out []string
 	for _, s := range sections() {
-		for _, k := range s.keys {
-			if k == word {
-				out = append(out, s.name)
-			}
+		if slices.Contains(s.keys, word) && !slices.Contains(out, s.name) {
+			out = append(out, s.name)
 		}
 	}
 	return out
@@ -120,7 +122,7 @@ func sections() []section {
 		{"`call`", "call", names(callKeys())},
 	}
 	for _, k := range ruleKinds() {
-		out = append(out, section{"the rule " + quote(k.name), k.name, k.keys})
+		out = append(out, section{"a rule", k.name, k.keys})
 	}
 	return out
 }

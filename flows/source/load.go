@@ -71,7 +71,7 @@ func (l *loader) file(name string, data []byte, stack []string) *File {
 	}
 	d := &decoder{doc: doc, errs: &collector{}}
 	root, whole := d.tree()
-	if e := foreign(doc, root, whole); e != nil {
+	if e := foreign(doc, root, whole, len(stack) > 0); e != nil {
 		l.errs.add(*e)
 		return nil
 	}
@@ -94,13 +94,17 @@ func (l *loader) file(name string, data []byte, stack []string) *File {
 }
 
 // foreign returns the one error of a file that is no flow file at all.
-func foreign(doc *document, root Data, whole bool) *Error {
+func foreign(doc *document, root Data, whole, used bool) *Error {
+	if whole && root.Kind == Absent {
+		e := Errorf(doc.at(1, 1), "the file has nothing but comments").WithHint("start with `flowcheck init`")
+		return &e
+	}
 	hint := "a flow file begins with `flowcheck: 1`; `flowcheck init` writes one"
 	if language := doc.looksForeign(); language != "" {
 		e := Errorf(doc.at(1, 1), "this is %s, not a flow file", language).WithHint("%s", hint)
 		return &e
 	}
-	if doc.mentions("flowcheck") {
+	if used && (!whole || root.Kind == Map) || doc.mentions("flowcheck") {
 		return nil
 	}
 	known, unknown := 0, 0
@@ -113,9 +117,6 @@ func foreign(doc *document, root Data, whole bool) *Error {
 	}
 	if root.Kind == Map && known >= unknown || !whole && known > 0 {
 		return nil
-	}
-	if whole && root.Kind == Absent {
-		hint = "start with `flowcheck init`"
 	}
 	e := Errorf(doc.at(1, 1), "this is no flow file: it has no `flowcheck: 1`").WithHint("%s", hint)
 	return &e

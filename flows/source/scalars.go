@@ -152,6 +152,7 @@ func (v val) count() Count {
 	case strings.HasPrefix(text, "<"):
 		c.Max, ok = whole(text[1:])
 		c.Max--
+		ok = ok && c.Max >= 0
 	default:
 		if c.Min, ok = whole(text); ok {
 			c.Max = c.Min
@@ -159,7 +160,7 @@ func (v val) count() Count {
 			return Count{Text: v.Text, Expr: c.Expr}
 		}
 	}
-	if !ok || c.Max >= 0 && c.Min > c.Max || c.Max < -1 {
+	if !ok || c.Max >= 0 && c.Min > c.Max {
 		v.failHint("write a number, 0..3, \">=1\", or an expression on earlier steps", "%s is no count", quote(text))
 		return Count{}
 	}

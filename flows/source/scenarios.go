@@ -93,7 +93,8 @@ func (v val) scenarios() []Scenario {
 
 // checkTrigger wants one trigger.
 func (v val) checkTrigger(s Scenario) {
-	switch sends, calls := v.has("send"), v.has("call"); {
+	known := names(scenarioKeys())
+	switch sends, calls := v.meant("send", known), v.meant("call", known); {
 	case !sends && !calls:
 		v.failHint("add `send:` with a message, or `call:`", "this scenario has no trigger")
 	case sends && calls:
@@ -123,8 +124,9 @@ func (v val) sends() []Send {
 func (v val) checkPayload() {
 	payloads := []string{"body", "text", "base64", "tombstone"}
 	var have []string
+	known := names(sendKeys())
 	for _, p := range payloads {
-		if v.has(p) {
+		if v.meant(p, known) {
 			have = append(have, p)
 		}
 	}

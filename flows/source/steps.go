@@ -69,7 +69,8 @@ func outcomeKeys() []key[Outcome] {
 // correlate reads correlate:. An entry is an expression, or a map.
 func (v val) correlate() []ID {
 	var out []ID
-	v.named("an id", func(name Text, v val) {
+	v.named(func(name Text, v val) {
+		v.checkName("an id", name)
 		id := ID{Name: name, Ties: true}
 		if v.Kind == Map {
 			object(v, "id "+quote(name.Value), idKeys(), &id)
@@ -84,7 +85,7 @@ func (v val) correlate() []ID {
 // steps reads steps:.
 func (v val) steps() []Step {
 	var out []Step
-	v.named("a step", func(name Text, v val) {
+	v.named(func(name Text, v val) {
 		v.checkIdentifier("a step", name)
 		s := Step{Name: name}
 		object(v, "step "+quote(name.Value), stepKeys(), &s)
@@ -96,7 +97,8 @@ func (v val) steps() []Step {
 // outcomes reads outcomes:. An entry is a list of steps, or a map.
 func (v val) outcomes() []Outcome {
 	var out []Outcome
-	v.named("an outcome", func(name Text, v val) {
+	v.named(func(name Text, v val) {
+		v.checkName("an outcome", name)
 		o := Outcome{Name: name}
 		if v.Kind == Map {
 			object(v, "outcome "+quote(name.Value), outcomeKeys(), &o)

@@ -18,18 +18,19 @@ const (
 // reported and left out, so that the errors of the rest are found as well; then
 // whole is false.
 func (d *decoder) tree() (root Data, whole bool) {
-	const rounds = 10
+	const rounds = 30
 	lines := append([]string(nil), d.doc.lines...)
 	whole = true
 	for range rounds {
 		node, err := compose(strings.Join(lines, "\n"))
 		if err == nil {
-			return d.convert(node), whole
+			root = d.convert(node)
+			return root, whole && !d.broken
 		}
-		whole = false
+		whole, d.broken = false, true
 		e, from := explain(d.doc, err)
 		d.errs.add(e)
-		if !blankSection(lines, from) {
+		if !blank(lines, from) {
 			break
 		}
 	}
@@ -65,30 +66,6 @@ type secondDocument struct{ line int }
 
 func (*secondDocument) Error() string { return "a second document begins here" }
 
-// blankSection empties the lines of the top-level entry that a line is in. It
-// returns false where that would leave nothing.
-func blankSection(lines []string, line int) bool {
-	from := min(max(line-1, 0), len(lines)-1)
-	for from > 0 && !beginsSection(lines[from]) {
-		from--
-	}
-	to := from + 1
-	for to < len(lines) && !beginsSection(lines[to]) {
-		to++
-	}
-	blanked := false
-	for i := from; i < to; i++ {
-		blanked = blanked || strings.TrimSpace(lines[i]) != ""
-		lines[i] = ""
-	}
-	return blanked && strings.TrimSpace(strings.Join(lines, "")) != ""
-}
-
-// beginsSection reports whether a top-level key may stand in the line.
-func beginsSection(line string) bool {
-	return line != "" && !strings.ContainsRune(" \t#-}]", rune(line[0]))
-}
-
 // converter makes Data of nodes.
 type converter struct {
 	*decoder
@@ -110,6 +87,7 @@ func (d *decoder) convert(root *yaml.Node) Data {
 	c := &converter{decoder: d, done: map[*yaml.Node]converted{}}
 	data := c.node(root, 0)
 	if c.full {
+		d.broken = true
 		return Data{}
 	}
 	return data
@@ -124,7 +102,7 @@ func (c *converter) node(n *yaml.Node, depth int) Data {
 	if n.Kind == yaml.AliasNode {
 		return c.alias(n, at)
 	}
-	c.refuseTag(n, at)
+	c.refuse(n, at)
 	before := c.nodes
 	data := Data{Pos: at}
 	switch n.Kind {
@@ -200,17 +178,25 @@ func (c *converter) members(n *yaml.Node, depth int) []Member {
 	return out
 }
 
-func (c *converter) refuseTag(n *yaml.Node, at Position) {
-	if n.Style&yaml.TaggedStyle == 0 && n.Tag != "!" {
-		return
+// refuse reports what YAML takes out of a value: a tag, and an anchor whose name
+// is none.
+func (c *converter) refuse(n *yaml.Node, at Position) {
+	if n.Style&yaml.TaggedStyle != 0 || n.Tag == "!" {
+		c.errs.add(Errorf(at, "%s is a YAML tag, which a flow file does not have", quote(n.Tag)).
+			WithHint("an expression that begins with `!` needs quotes, or `not` instead"))
 	}
-	c.errs.add(Errorf(at, "%s is a YAML tag, which a flow file does not have", quote(n.Tag)).
-		WithHint("an expression that begins with `!` needs quotes, or `not` instead"))
+	if strings.ContainsAny(n.Anchor, "&(\"'") {
+		c.errs.add(Errorf(at, "YAML takes %s for an anchor", quote("&"+n.Anchor)).
+			WithHint("a value that begins with `&` needs quotes"))
+	}
 }
 
 func (c *converter) scalar(n *yaml.Node, at Position) Text {
 	c.doc.last[at.Line] = max(at.Col, c.doc.last[at.Line])
 	t := Text{Value: n.Value, Pos: at}
+	if n.Value == "" && strings.HasPrefix(n.Tag, "!") && n.Tag != "!!null" && n.Tag != "!!str" {
+		t.Value = n.Tag // the whole value was taken for a tag, which was reported
+	}
 	switch {
 	case n.Style&yaml.SingleQuotedStyle != 0:
 		t.style = singleQuoted
