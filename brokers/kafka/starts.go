@@ -1,0 +1,71 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/IBM/sarama"
+
+	"github.com/flowcheck/flowcheck/brokers"
+)
+
+// begin is where the tap of a partition begins.
+type begin struct {
+	next int64
+	end  int64 // the high watermark by then
+	gaps []string
+}
+
+// starts finds out where to begin in each partition. The end is the last stable
+// offset, as for Kafka's own consumer of committed messages: were it the high
+// watermark, a transaction that is open now would be lost when it commits.
+func (c *cluster) starts(ctx context.Context, spots map[spot]place, start brokers.Start) (map[spot]begin, error) {
+	ends, err := c.offsets(ctx, spots, high)
+	if err != nil {
+		return nil, err
+	}
+	committed, err := c.offsets(ctx, spots, stable)
+	if err != nil {
+		return nil, err
+	}
+	begins := map[spot]begin{}
+	for s := range spots {
+		// the log may have grown between the questions
+		begins[s] = begin{next: committed[s], end: ends[s]}
+	}
+	switch start.At {
+	case brokers.StartEnd:
+		return begins, nil
+	case brokers.StartTime:
+		at, err := c.offsets(ctx, spots, question{max(start.Time.UnixMilli(), 0), sarama.ReadCommitted})
+		for s, b := range begins {
+			if offset, ok := at[s]; ok && offset >= 0 { // -1: nothing is that young
+				b.next = min(b.next, offset)
+			}
+			begins[s] = b
+		}
+		return begins, err
+	case brokers.StartBeginning, brokers.StartOffset:
+		low, err := c.offsets(ctx, spots, oldest)
+		for s, b := range begins {
+			b.next = low[s]
+			if start.At == brokers.StartOffset {
+				b = startAt(s, b, low[s], committed[s], start.Offset)
+			}
+			begins[s] = b
+		}
+		return begins, err
+	default:
+		return nil, fmt.Errorf("kafka cannot start at %q", start.At)
+	}
+}
+
+// startAt begins at offset, as far as the partition has it.
+func startAt(s spot, b begin, low, committed, offset int64) begin {
+	b.next = min(offset, committed)
+	if b.next < low {
+		b.gaps = append(b.gaps, fmt.Sprintf("offsets %d to %d of %s are gone: its log begins at %d", b.next, low-1, s, low))
+		b.next = low
+	}
+	return b
+}
