@@ -14,7 +14,8 @@ import (
 const maxNesting = 10_000
 
 // ParseNumber makes an Int, Float or Number of a JSON number's text, whichever
-// keeps all its digits; nil where the text is no JSON number.
+// keeps all its digits: an integer beyond int64 is a Number, whatever a float64
+// could hold. It is nil where the text is no JSON number.
 func ParseNumber(text string) Value {
 	var buf, again [64]byte
 	d, ok := parseDecimal(append(buf[:0], text...))
@@ -23,6 +24,9 @@ func ParseNumber(text string) Value {
 	}
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return OfInt(n)
+	}
+	if !strings.ContainsAny(text, ".eE") {
+		return OfNumber(text)
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
