@@ -1,0 +1,355 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/message"
+)
+
+func TestTopicTapUnwrapsTheEnvelope(t *testing.T) {
+	e := ministack(t)
+	name := fresh("mail")
+	topic := e.topic(t, name)
+	ch := brokers.Channel{Name: "mails", SNS: name}
+	w := e.arm(t, ch)
+	began := time.Now().Add(-time.Second)
+	receipt := publish(t, e.publisher(t), ch, message.Message{
+		Headers:    []message.Header{{Name: "z", Value: "last"}, {Name: "n", Value: int64(7)}, {Name: "a", Value: "first"}},
+		Properties: map[string]any{"Subject": "hello"},
+		Payload:    []byte(`{"to":"x@example.com"}`),
+	})
+	o := w.take(t, 1)[0]
+	if got := string(o.Payload); got != `{"to":"x@example.com"}` {
+		t.Errorf("payload %s", got)
+	}
+	want := []message.Header{{Name: "a", Value: "first"}, {Name: "n", Value: "7"}, {Name: "z", Value: "last"}}
+	if diff := cmp.Diff(want, o.Headers); diff != "" {
+		t.Error(diff)
+	}
+	if o.Position != receipt.Position || o.Position.Kind != message.Opaque {
+		t.Errorf("position %v, Publish said %v", o.Position, receipt.Position)
+	}
+	wantProps := map[string]any{"MessageId": o.Position.ID, "TopicArn": topic, "Subject": "hello"}
+	if diff := cmp.Diff(wantProps, o.Properties); diff != "" {
+		t.Errorf("properties of the tap's own queue, or too few: %s", diff)
+	}
+	if o.Time.Before(began) || o.Time.After(time.Now()) || o.Key != nil || o.Redelivered {
+		t.Errorf("time %v, key %q, redelivered %v", o.Time, o.Key, o.Redelivered)
+	}
+}
+
+func TestTopicTapKeepsTheEnvelopeIfAskedTo(t *testing.T) {
+	e := ministack(t)
+	name := fresh("mail")
+	e.topic(t, name)
+	ch := brokers.Channel{Name: "mails", SNS: name, Envelope: true}
+	w := e.arm(t, ch)
+	receipt := publish(t, e.publisher(t), ch, message.Message{
+		Headers: []message.Header{{Name: "a", Value: "b"}}, Payload: []byte("hi"),
+	})
+	o := w.take(t, 1)[0]
+	got, ok := parseEnvelope(o.Payload)
+	if !ok || *got.Message != "hi" || got.MessageAttributes["a"].Value != "b" {
+		t.Errorf("payload %s", o.Payload)
+	}
+	if o.Position != receipt.Position || len(o.Headers) != 0 {
+		t.Errorf("position %v, headers %v", o.Position, o.Headers)
+	}
+}
+
+// A raw subscription would lose this message on AWS.
+func TestTopicTapSeesMoreThanTenAttributes(t *testing.T) {
+	e := ministack(t)
+	name := fresh("mail")
+	e.topic(t, name)
+	ch := brokers.Channel{Name: "mails", SNS: name}
+	w := e.arm(t, ch)
+	m := text("many")
+	for _, n := range strings.Split("a b c d e f g h i j k l", " ") {
+		m.Headers = append(m.Headers, message.Header{Name: n, Value: n})
+	}
+	publish(t, e.publisher(t), ch, m)
+	o := w.take(t, 1)[0]
+	if diff := cmp.Diff(m.Headers, o.Headers); diff != "" {
+		t.Error(diff)
+	}
+	if raw := e.tapSubscription(t, name)["RawMessageDelivery"]; raw == "true" {
+		t.Error("the tap asks for raw delivery")
+	}
+}
+
+// tapSubscription is the one subscription of a topic that leads to a tap.
+func (e *emulator) tapSubscription(t *testing.T, topic string) map[string]string {
+	t.Helper()
+	a, err := e.s.topicARN(timeout(t), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := e.s.subscriptions(timeout(t), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		if strings.Contains(aws.ToString(s.Endpoint), ":"+namePrefix) {
+			out, err := e.s.sns.GetSubscriptionAttributes(timeout(t), &sns.GetSubscriptionAttributesInput{SubscriptionArn: s.SubscriptionArn})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out.Attributes
+		}
+	}
+	t.Fatal("the topic has no subscription of a tap")
+	return nil
+}
+
+func TestTopicTapCopiesTheFilterOfTheNamedQueue(t *testing.T) {
+	e := ministack(t)
+	for _, tt := range []struct {
+		name       string
+		attributes map[string]string
+		want       []string
+	}{
+		{"attributes", map[string]string{"FilterPolicy": `{"kind":["in"]}`}, []string{`{"kind":"out"}`}},
+		{"body", map[string]string{"FilterPolicy": `{"kind":["in"]}`, "FilterPolicyScope": "MessageBody"}, []string{`{"kind":"in"}`}},
+		{"none", nil, []string{`{"kind":"in"}`, `{"kind":"out"}`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			name, queue := fresh("mail"), fresh("mails")
+			topic := e.topic(t, name)
+			e.subscribe(t, topic, e.queue(t, fresh("other"), nil), map[string]string{"FilterPolicy": `{"kind":["nothing"]}`})
+			e.subscribe(t, topic, e.queue(t, queue, nil), tt.attributes)
+			ch := brokers.Channel{Name: "mails", SNS: topic, SQS: queue}
+			w := e.arm(t, ch)
+			p := e.publisher(t)
+			// What the attribute says is the opposite of what the body says.
+			publish(t, p, ch, message.Message{Headers: []message.Header{{Name: "kind", Value: "out"}}, Payload: []byte(`{"kind":"in"}`)})
+			publish(t, p, ch, message.Message{Headers: []message.Header{{Name: "kind", Value: "in"}}, Payload: []byte(`{"kind":"out"}`)})
+			if diff := cmp.Diff(tt.want, bodies(w.rest(t))); diff != "" {
+				t.Error(diff)
+			}
+			got := e.tapSubscription(t, topic)
+			for _, a := range filterAttributes {
+				if got[a] != tt.attributes[a] {
+					t.Errorf("%s is %q, the system's %q", a, got[a], tt.attributes[a])
+				}
+			}
+		})
+	}
+}
+
+func TestTopicTapOfAQueueThatIsNotSubscribed(t *testing.T) {
+	e := ministack(t)
+	topic, queue := e.topic(t, fresh("mail")), fresh("mails")
+	e.queue(t, queue, nil)
+	_, err := e.tapper(t).Tap(timeout(t), brokers.TapConfig{
+		Channels: []brokers.Channel{{Name: "mails", SNS: topic, SQS: queue}}, Events: make(chan message.Event),
+	})
+	if !errors.Is(err, brokers.ErrAbsent) || !strings.Contains(err.Error(), queue) {
+		t.Error(err)
+	}
+}
+
+func TestFIFOTopicIsTappedByAFIFOQueueInOrder(t *testing.T) {
+	e := ministack(t)
+	name := fresh("orders") + fifoSuffix
+	e.topic(t, name)
+	ch := brokers.Channel{Name: "orders", SNS: name}
+	w := e.arm(t, ch)
+	if queue := w.tap.current()[0].queue; !strings.HasSuffix(queue, fifoSuffix) {
+		t.Errorf("the tap's queue is %s", queue)
+	}
+	p := e.publisher(t)
+	var want []string
+	for i := range 25 {
+		body := strings.Repeat("x", i+1)
+		want = append(want, body)
+		publish(t, p, ch, message.Message{Key: []byte("account-1"), Payload: []byte(body), Properties: map[string]any{"MessageDeduplicationId": body}})
+	}
+	got := w.take(t, 25)
+	if diff := cmp.Diff(want, bodies(got)); diff != "" {
+		t.Error(diff)
+	}
+	if string(got[3].Key) != "account-1" || got[3].Properties["MessageGroupId"] != "account-1" || got[3].Properties["MessageDeduplicationId"] != "xxxx" {
+		t.Errorf("key %q, properties %v", got[3].Key, got[3].Properties)
+	}
+}
+
+func TestTopicTapLeavesTheSystemsQueueAlone(t *testing.T) {
+	e := ministack(t)
+	name := fresh("mail")
+	topic := e.topic(t, name)
+	dead := e.queue(t, fresh("dead"), nil)
+	url := e.queue(t, fresh("mails"), map[string]string{
+		"RedrivePolicy": asJSON(t, map[string]any{"deadLetterTargetArn": e.arnOf(t, dead), "maxReceiveCount": 1}),
+	})
+	e.subscribe(t, topic, url, nil)
+	ch := brokers.Channel{Name: "mails", SNS: name}
+	w := e.arm(t, ch)
+	p := e.publisher(t)
+	for range 12 {
+		publish(t, p, ch, text("hello"))
+	}
+	w.take(t, 12)
+	w.rest(t)
+	if err := w.tap.Close(timeout(t)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := count(timeout(t), e.s.sqs, url)
+	if err != nil || c != (counts{waiting: 12}) {
+		t.Errorf("the system's queue has %+v (%v), 12 waiting were to be there", c, err)
+	}
+	if got := e.receive(t, url, 30).Attributes[propReceived]; got != "1" {
+		t.Errorf("the system's first receive counts as number %s", got)
+	}
+	if c, err := count(timeout(t), e.s.sqs, dead); err != nil || c.total() != 0 {
+		t.Errorf("dead letters: %+v (%v)", c, err)
+	}
+}
+
+func TestNothingIsLeftBehind(t *testing.T) {
+	e := ministack(t)
+	topic := e.topic(t, fresh("mail"))
+	gone := func(t *testing.T) {
+		t.Helper()
+		if queues, subs := e.leftovers(t, e.cfg.RunID, topic); len(queues) != 0 || subs != 0 {
+			t.Errorf("queues %v and %d subscriptions are left", queues, subs)
+		}
+	}
+	there := func(t *testing.T) {
+		t.Helper()
+		if queues, subs := e.leftovers(t, e.cfg.RunID, topic); len(queues) != 1 || subs != 1 {
+			t.Fatalf("queues %v and %d subscriptions, want one each", queues, subs)
+		}
+	}
+	ch := brokers.Channel{Name: "mails", SNS: topic}
+	t.Run("after Close", func(t *testing.T) {
+		w := e.arm(t, ch)
+		there(t)
+		for range 2 {
+			if err := w.tap.Close(timeout(t)); err != nil {
+				t.Error(err)
+			}
+		}
+		gone(t)
+	})
+	t.Run("after the tapper's Close", func(t *testing.T) {
+		w := e.arm(t, ch)
+		there(t)
+		if err := w.tap.on.Close(); err != nil {
+			t.Error(err)
+		}
+		gone(t)
+	})
+	t.Run("after a failure midway", func(t *testing.T) {
+		// The second topic takes no subscription: its filter is none.
+		tapper := e.tapper(t)
+		made := newTap(tapper, brokers.TapConfig{Events: make(chan message.Event)})
+		src, err := tapper.source(timeout(t), ch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := made.arm(timeout(t), src); err != nil {
+			t.Fatal(err)
+		}
+		there(t)
+		src.topic.Resource = "absent"
+		if err := made.arm(timeout(t), src); !errors.Is(err, brokers.ErrAbsent) {
+			t.Error(err)
+		}
+		if err := made.undo(timeout(t)); err != nil {
+			t.Error(err)
+		}
+		gone(t)
+	})
+	t.Run("after its context has ended", func(t *testing.T) {
+		tapper := e.tapper(t)
+		for _, after := range []time.Duration{0, time.Millisecond, 3 * time.Millisecond, 6 * time.Millisecond, 9 * time.Millisecond, 12 * time.Millisecond} {
+			ctx, cancel := context.WithTimeout(t.Context(), after)
+			made, err := tapper.Tap(ctx, brokers.TapConfig{Channels: []brokers.Channel{ch}, Events: make(chan message.Event)})
+			cancel()
+			switch {
+			case err == nil:
+				if err := made.Close(timeout(t)); err != nil {
+					t.Error(err)
+				}
+			case !errors.Is(err, context.DeadlineExceeded):
+				t.Errorf("cut off after %s: %v", after, err)
+			}
+			gone(t)
+		}
+	})
+}
+
+func TestTapQueueIsClosedToOthersAndExpires(t *testing.T) {
+	e := ministack(t)
+	topic := e.topic(t, fresh("mail"))
+	w := e.arm(t, brokers.Channel{Name: "mails", SNS: topic})
+	url := w.tap.current()[0].queue
+	out, err := e.s.sqs.GetQueueAttributes(timeout(t), &sqs.GetQueueAttributesInput{
+		QueueUrl: aws.String(url), AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"Statement":[{"Action":"sqs:SendMessage","Condition":{"ArnEquals":{"aws:SourceArn":"` + topic +
+		`"}},"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},"Resource":"*"}],"Version":"2012-10-17"}`
+	if got := out.Attributes["Policy"]; got != want {
+		t.Errorf("policy %s, want %s", got, want)
+	}
+	if got := out.Attributes["MessageRetentionPeriod"]; got != "3600" {
+		t.Errorf("messages are kept for %s s", got)
+	}
+	tags, err := e.s.sqs.ListQueueTags(timeout(t), &sqs.ListQueueTagsInput{QueueUrl: aws.String(url)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expires, err := time.Parse(time.RFC3339, tags.Tags[tagExpires])
+	if err != nil || time.Until(expires) < runLease-time.Minute || time.Until(expires) > runLease {
+		t.Errorf("tags %v (%v)", tags.Tags, err)
+	}
+}
+
+func TestSweepRemovesAbandonedTapsOnly(t *testing.T) {
+	e := ministack(t)
+	topic := e.topic(t, fresh("mail"))
+	live := e.arm(t, brokers.Channel{Name: "live", SNS: topic})
+	abandoned := e.arm(t, brokers.Channel{Name: "abandoned", SNS: topic})
+	foreign := e.queue(t, fresh(namePrefix+"of-somebody-else"), nil)
+	later := time.Now().Add(2 * runLease)
+	live.tap.renew(later)
+
+	removed, err := e.s.sweep(timeout(t), later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if removed < 1 {
+		t.Errorf("%d removed", removed)
+	}
+	queues, err := e.s.sqs.ListQueues(timeout(t), &sqs.ListQueuesInput{QueueNamePrefix: aws.String(namePrefix)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for url, want := range map[string]bool{live.tap.current()[0].queue: true, abandoned.tap.current()[0].queue: false, foreign: true} {
+		if slices.Contains(queues.QueueUrls, url) != want {
+			t.Errorf("queue %s: there must be %v", url, want)
+		}
+	}
+	if _, subs := e.leftovers(t, e.cfg.RunID, topic); subs != 1 {
+		t.Errorf("%d subscriptions of taps, want that of the live one", subs)
+	}
+	if removed, err = e.s.sweep(timeout(t), later.Add(-runLease)); err != nil || removed != 0 {
+		t.Errorf("a sweep within the lease removed %d (%v)", removed, err)
+	}
+}
