@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -239,19 +240,27 @@ func (c *cluster) learn(id string, nodes map[int32]string) {
 func (c *cluster) meet(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.tune.open)
 	defer cancel()
-	what := fmt.Sprintf("connect to kafka %s", c.name)
+	err := c.introduce(ctx)
+	if c.conf.Net.SASL.Enable && isAny(err, io.EOF, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("%w: the connection was closed during the login: wrong password, or a listener with TLS? %w", brokers.ErrRefused, err)
+	}
+	if err != nil {
+		return failed("connect to kafka "+c.name, err)
+	}
+	return nil
+}
+
+// introduce asks any broker for the cluster's id and brokers.
+func (c *cluster) introduce(ctx context.Context) error {
 	answer, err := anyone(ctx, c, func(b *sarama.Broker) (*sarama.DescribeClusterResponse, error) {
 		return b.DescribeCluster(sarama.NewDescribeClusterRequest(c.conf.Version))
 	})
 	if errors.Is(err, sarama.ErrUnsupportedVersion) { // before Kafka 2.8
 		_, err = c.metadata(ctx, nil)
-		if err != nil {
-			return failed(what, err)
-		}
-		return nil
+		return err
 	}
 	if err != nil {
-		return failed(what, err)
+		return err
 	}
 	nodes := map[int32]string{}
 	for _, b := range answer.Brokers {

@@ -98,5 +98,8 @@ func check(ch brokers.Channel) error {
 			errs = append(errs, fmt.Errorf("kafka has no %s: a channel there is a topic", no.key))
 		}
 	}
-	return errors.Join(errs...)
+	if len(errs) > 0 {
+		return fmt.Errorf("channel %s: %w", ch.Name, errors.Join(errs...))
+	}
+	return nil
 }

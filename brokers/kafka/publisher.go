@@ -52,7 +52,7 @@ func openPublisher(ctx context.Context, cfg brokers.Config, tune tuning) (*publi
 func (p *publisher) Publish(ctx context.Context, ch brokers.Channel, m brokers.Outgoing) (brokers.Receipt, error) {
 	what := "publish to " + ch.Name
 	if err := check(ch); err != nil {
-		return brokers.Receipt{}, fmt.Errorf("%s: %w", what, err)
+		return brokers.Receipt{}, fmt.Errorf("publish: %w", err)
 	}
 	msg, err := outgoing(ch.Topic, m)
 	if err != nil {

@@ -62,7 +62,7 @@ func byTopic(channels []brokers.Channel) (map[string][]string, error) {
 	topics := map[string][]string{}
 	for _, ch := range channels {
 		if err := check(ch); err != nil {
-			return nil, fmt.Errorf("tap %s: %w: %w", ch.Name, brokers.ErrNotTappable, err)
+			return nil, fmt.Errorf("%w: %w", brokers.ErrNotTappable, err)
 		}
 		topics[ch.Topic] = append(topics[ch.Topic], ch.Name)
 	}

@@ -84,7 +84,7 @@ func (c *cluster) existing(ctx context.Context, names []string) (map[string]topi
 		if try == tries || errors.Is(err, brokers.ErrRefused) {
 			return nil, c.suggest(ctx, err)
 		}
-		if err := pause(ctx, 50*time.Millisecond<<try); err != nil {
+		if err := pause(ctx, 20*time.Millisecond<<try); err != nil {
 			return nil, err
 		}
 	}
