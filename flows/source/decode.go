@@ -93,7 +93,11 @@ func (v val) meant(key string, known []string) bool {
 	}
 	const most = 100
 	for _, m := range v.Members[:min(len(v.Members), most)] {
-		if !slices.Contains(known, m.Name.Value) && (nearest(m.Name.Value, known) == key || strings.HasPrefix(m.Name.Value, key+":")) {
+		word := m.Name.Value
+		if slices.Contains(known, word) || strings.HasPrefix(word, "x-") {
+			continue
+		}
+		if nearest(word, known) == key || strings.HasPrefix(word, key+":") {
 			return true
 		}
 	}

@@ -80,10 +80,10 @@ func (v val) maskPaths() []Text {
 		root, _, _ := strings.Cut(t.Value, ".")
 		root, _, _ = strings.Cut(root, "[")
 		switch root {
-		case "body", "headers", "properties", "key", "text", "":
+		case "body", "headers", "key", "":
 			return t
 		}
-		item.failHint("write body.card.number, headers[\"authorization\"], properties[\"user-id\"], key or text",
+		item.failHint("write body.card.number, headers[\"authorization\"] or key",
 			"%s is no path in a message", quote(t.Value))
 		return Text{}
 	})

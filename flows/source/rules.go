@@ -179,8 +179,19 @@ func (v val) rule() (Rule, bool) {
 	if found == 0 && len(v.Members) == 0 {
 		v.failHint("it is one of: "+list(known), "this rule is empty")
 	}
-	if r.Latency != nil && len(r.Latency.Limits) == 0 && len(v.Members[0].Value.Members) < 3 {
-		v.failHint("add p95: 2s, or another of p50 p75 p90 p99 p99.9 p99.99 max", "rule `latency` has no limit")
+	if r.Latency != nil && v.Member("latency").Kind == Map {
+		v.under("latency", v.Member("latency")).checkLimits()
 	}
 	return r, found > 0
+}
+
+// checkLimits wants at least one limit in a rule latency.
+func (v val) checkLimits() {
+	known := names(latencyKeys())
+	for _, limit := range known {
+		if limit != "from" && limit != "to" && v.meant(limit, known) {
+			return
+		}
+	}
+	v.failHint("add p95: 2s, or another of p50 p75 p90 p99 p99.9 p99.99 max", "rule `latency` has no limit")
 }
