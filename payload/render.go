@@ -17,6 +17,14 @@ func AppendJSON(b []byte, v Value) []byte {
 	return w.b
 }
 
+// AppendJSONWithin is AppendJSON up to about limit bytes; ok is false where that
+// was not all.
+func AppendJSONWithin(b []byte, v Value, limit int) (json []byte, ok bool) {
+	w := writer{b: b, limit: limit}
+	w.value(v, 0)
+	return w.b, !w.cut
+}
+
 // Plain returns v as text: a string as it is, a time or a duration without
 // quotes, anything else as JSON.
 func Plain(v Value) string {
@@ -46,9 +54,14 @@ func Short(v Value, limit int) string {
 type writer struct {
 	b     []byte
 	limit int
+	cut   bool
 }
 
-func (w *writer) full() bool { return len(w.b) >= w.limit }
+// ellipsis tells that it was full.
+func (w *writer) ellipsis() {
+	w.b = append(w.b, "…"...)
+	w.cut = true
+}
 
 func (w *writer) value(v Value, depth int) {
 	switch v.kind {
@@ -75,7 +88,8 @@ func (w *writer) value(v Value, depth int) {
 
 func (w *writer) number(text string) {
 	if room := w.limit - len(w.b); len(text) > max(room, 8) {
-		w.b = append(append(w.b, text[:max(room, 8)]...), "…"...)
+		w.b = append(w.b, text[:max(room, 8)]...)
+		w.ellipsis()
 		return
 	}
 	w.b = append(w.b, text...)
@@ -87,8 +101,8 @@ func (w *writer) list(items []Value, depth int) {
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
-		if w.full() || depth >= maxNesting {
-			w.b = append(w.b, "…"...)
+		if len(w.b) >= w.limit || depth >= maxNesting {
+			w.ellipsis()
 			break
 		}
 		w.value(item, depth+1)
@@ -102,8 +116,8 @@ func (w *writer) object(v Value, depth int) {
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
-		if w.full() || depth >= maxNesting {
-			w.b = append(w.b, "…"...)
+		if len(w.b) >= w.limit || depth >= maxNesting {
+			w.ellipsis()
 			break
 		}
 		w.quoted(m.Name)
@@ -120,7 +134,7 @@ func (w *writer) quoted(s string) {
 	w.b = append(w.b, '"')
 	for _, r := range s {
 		if len(w.b) > w.limit {
-			w.b = append(w.b, "…"...)
+			w.ellipsis()
 			break
 		}
 		switch {
