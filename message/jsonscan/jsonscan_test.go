@@ -54,6 +54,23 @@ func TestCheckTakesAllOfJSON(t *testing.T) {
 	}
 }
 
+// The plain runs of a string are walked over eight bytes at a time.
+func TestStringsOfEveryLength(t *testing.T) {
+	for _, special := range []string{"", "é", `\n`, "\x7f"} {
+		for before := range 20 {
+			for after := range 20 {
+				text := []byte(`"` + strings.Repeat("a", before) + special + strings.Repeat("b", after) + `"`)
+				for behind := range 10 {
+					end, escaped, f := String(append(bytes.Clone(text), "          "[:behind]...), 0)
+					if f != OK || end != len(text) || escaped != (special == `\n`) {
+						t.Fatalf("%s and %d spaces: end %d, escaped %v, fault %d", text, behind, end, escaped, f)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestDepth(t *testing.T) {
 	nested := func(n int) []byte {
 		return []byte(strings.Repeat("[", n) + strings.Repeat("]", n))

@@ -9,19 +9,22 @@ import (
 // String walks over the string whose opening quote is at i. The text between
 // the quotes is what the string holds, unless escaped: then see Unescape.
 func String(data []byte, i int) (end int, escaped bool, f Fault) {
-	i++
-	for {
-		for i+8 <= len(data) {
-			stops := stopBytes(binary.LittleEndian.Uint64(data[i:]))
-			if stops != 0 {
-				i += bits.TrailingZeros64(stops) >> 3
-				break
+	for i++; i+8 <= len(data); i += 8 {
+		if stops := stopBytes(binary.LittleEndian.Uint64(data[i:])); stops != 0 {
+			i += bits.TrailingZeros64(stops) >> 3
+			if data[i] == '"' {
+				return i + 1, false, OK
 			}
-			i += 8
+			break
 		}
-		if i >= len(data) {
-			return i, escaped, Cut
-		}
+	}
+	return uncommon(data, i)
+}
+
+// uncommon walks over the rest of a string that has more than plain ASCII, or
+// stands at the end of the text.
+func uncommon(data []byte, i int) (end int, escaped bool, f Fault) {
+	for i < len(data) {
 		switch c := data[i]; {
 		case c == '"':
 			return i + 1, escaped, OK
@@ -30,15 +33,27 @@ func String(data []byte, i int) (end int, escaped bool, f Fault) {
 			i, f = escape(data, i)
 		case c < ' ':
 			f = Control
-		case c < utf8.RuneSelf:
-			i++
-		default:
+		case c >= utf8.RuneSelf:
 			i, f = runes(data, i)
+		default:
+			i = plain(data, i)
 		}
 		if f != OK {
 			return i, escaped, f
 		}
 	}
+	return i, escaped, Cut
+}
+
+// plain walks over plain ASCII; the byte at first is known to be that.
+func plain(data []byte, first int) int {
+	i := first
+	for ; i+8 <= len(data); i += 8 {
+		if stops := stopBytes(binary.LittleEndian.Uint64(data[i:])); stops != 0 {
+			return i + bits.TrailingZeros64(stops)>>3
+		}
+	}
+	return max(i, first+1)
 }
 
 // stopBytes has the top bit of a byte set where a plain run of a string ends:
