@@ -188,7 +188,12 @@ type armed struct {
 
 func arm(t testing.TB, tp *tapper, start brokers.Start, channels ...brokers.Channel) *armed {
 	t.Helper()
-	a := &armed{t: t, events: make(chan message.Event, 10_000)}
+	return armInto(t, tp, start, make(chan message.Event, 10_000), channels...)
+}
+
+func armInto(t testing.TB, tp *tapper, start brokers.Start, events chan message.Event, channels ...brokers.Channel) *armed {
+	t.Helper()
+	a := &armed{t: t, events: events}
 	got, err := tp.Tap(soon(t), brokers.TapConfig{Channels: channels, Start: start, Events: a.events})
 	if err != nil {
 		t.Fatalf("Tap: %v", err)
@@ -231,6 +236,15 @@ func (a *armed) next() message.Event {
 		a.t.Fatalf("nothing came within %s", patience)
 		return message.Event{}
 	}
+}
+
+// until takes events up to the one with that payload.
+func (a *armed) until(last string) (got []string) {
+	a.t.Helper()
+	for len(got) == 0 || got[len(got)-1] != last {
+		got = append(got, word(a.next()))
+	}
+	return got
 }
 
 // exact is caught, with the claim that it is exact and without repeats.

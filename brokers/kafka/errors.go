@@ -22,7 +22,7 @@ func failed(what string, err error) error {
 	case kind == nil || errors.Is(err, kind):
 		return fmt.Errorf("%s: %w", what, err)
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%s: %w: it closed the connection (does it want TLS or a login?): %w", what, kind, err)
+		return fmt.Errorf("%s: %w: it closed the connection (does its listener want TLS or a login, or none?): %w", what, kind, err)
 	default:
 		return fmt.Errorf("%s: %w: %w", what, kind, err)
 	}

@@ -60,7 +60,7 @@ func usual() tuning {
 	return tuning{
 		dial:     dialer.DialContext,
 		connect:  5 * time.Second,
-		open:     15 * time.Second,
+		open:     10 * time.Second,
 		poll:     250 * time.Millisecond,
 		refresh:  5 * time.Second,
 		absent:   3 * time.Second,
