@@ -1,9 +1,11 @@
 package testbroker
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -32,6 +34,7 @@ func TestRabbitMQKeepsADurableQueueThroughACrashAndEndsWhole(t *testing.T) {
 	}
 	queue := b.Management + "/api/queues/%2F/kept"
 	call(t, http.MethodPut, queue, "application/json", `{"durable":true}`)
+	onDisk(t, filepath.Join(b.server.dir, "mnesia"), "kept")
 	crashAndRestart(t, b, func() error { return answers(t.Context(), queue) })
 
 	mapper := b.helpers[0].pid()
@@ -65,6 +68,35 @@ func TestElasticMQServesSQS(t *testing.T) {
 	if !strings.Contains(body, "/q</QueueUrl>") {
 		t.Errorf("CreateQueue is answered by %s", body)
 	}
+}
+
+// onDisk waits until a file below dir contains the text. RabbitMQ answers before it has written a declaration.
+func onDisk(t *testing.T, dir, text string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !contains(dir, text) {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%q is in no file of %s", text, dir)
+		case <-tick.C:
+		}
+	}
+}
+
+func contains(dir, text string) bool {
+	found := false
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return nil //nolint:nilerr // files come and go while the broker writes
+		}
+		content, _ := os.ReadFile(path)
+		found = found || bytes.Contains(content, []byte(text))
+		return nil
+	})
+	return found
 }
 
 // crashAndRestart kills the broker, sees that it does not answer, restarts it and sees that it does.
