@@ -75,6 +75,9 @@ type Entry struct {
 	// Body, Key and ID are hashes of the payload, the key and the message id;
 	// ID is 0 where the message has none.
 	Body, Key, ID uint64
+	// Tree is a hash of the decoded body, whatever its spelling; 0 where nothing
+	// asks for it.
+	Tree uint64
 	// Fields are the values that expressions at the close need, in the layout
 	// of the step.
 	Fields []payload.Value
@@ -85,6 +88,8 @@ type Entry struct {
 	Channel int16
 	// Copy tells that the headers name it a retry or dead-letter copy.
 	Copy bool
+	// Producer tells that Time is the producer's.
+	Producer bool
 	// Tombstone tells that there was no payload, HasKey that there was a key.
 	Tombstone, HasKey bool
 }

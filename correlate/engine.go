@@ -30,10 +30,12 @@ type Engine struct {
 	index   map[key]*Chain
 	waiting map[key][]Entry // listed and stray entries whose chain has not come yet
 	loose   map[key]*group
-	oldest  *Chain // the chain that was quiet longest
-	newest  *Chain
-	count   int
-	now     Instant
+	// unplaced are the entries that are in no chain yet, by Seq.
+	unplaced map[uint64]*Entry
+	oldest   *Chain // the chain that was quiet longest
+	newest   *Chain
+	count    int
+	now      Instant
 }
 
 // group is the chains that have met a loose id, and the messages that join them.
@@ -45,11 +47,12 @@ type group struct {
 // NewEngine returns an empty engine.
 func NewEngine(cfg Config) *Engine {
 	return &Engine{
-		cfg:     cfg,
-		index:   map[key]*Chain{},
-		waiting: map[key][]Entry{},
-		loose:   map[key]*group{},
-		now:     Never,
+		cfg:      cfg,
+		index:    map[key]*Chain{},
+		waiting:  map[key][]Entry{},
+		loose:    map[key]*group{},
+		unplaced: map[uint64]*Entry{},
+		now:      Never,
 	}
 }
 
@@ -66,11 +69,16 @@ func (e *Engine) Add(m *Message) *Chain {
 		e.put(own, &m.Entry)
 		e.touch(own)
 	}
+	placed := own != nil
 	for _, id := range m.Listed {
-		e.address(id, m)
+		placed = e.address(id, m) || placed
 	}
 	for _, id := range m.Loose {
-		e.meet(id, m, own)
+		placed = e.meet(id, m, own) || placed
+	}
+	if !placed && len(m.Listed)+len(m.Loose) > 0 {
+		entry := m.Entry
+		e.unplaced[entry.Seq] = &entry
 	}
 	e.forget()
 	return own
@@ -94,24 +102,11 @@ func (e *Engine) All(yield func(*Chain) bool) {
 	}
 }
 
-// Strays calls yield for every entry that found no chain. An entry that waits
-// under several ids comes once for each.
-func (e *Engine) Strays(yield func(*Entry) bool) {
-	for _, entries := range e.waiting {
-		for i := range entries {
-			if !yield(&entries[i]) {
-				return
-			}
-		}
-	}
-	for _, g := range e.loose {
-		if len(g.chains) > 0 {
-			continue
-		}
-		for i := range g.entries {
-			if !yield(&g.entries[i]) {
-				return
-			}
+// Unplaced calls yield for every entry whose ids no chain has met.
+func (e *Engine) Unplaced(yield func(*Entry) bool) {
+	for _, entry := range e.unplaced {
+		if !yield(entry) {
+			return
 		}
 	}
 }
@@ -181,26 +176,27 @@ func (c *Chain) spell(id ID, k key) {
 	}
 }
 
-// address puts a message into the chain of a listed id, or lets it wait.
-func (e *Engine) address(id ID, m *Message) {
+// address puts a message into the chain of a listed id, or lets it wait. It
+// reports whether there was a chain.
+func (e *Engine) address(id ID, m *Message) bool {
 	k := canonicalID(id)
-	if c := e.index[k]; c != nil {
+	c := e.index[k]
+	switch {
+	case c != nil:
 		c = c.root()
-		e.share(c, &m.Entry)
-		e.touch(c)
-		return
+	case m.Opens:
+		c = e.tie([]ID{id})
+	default:
+		e.waiting[k] = append(e.waiting[k], m.Entry)
+		return false
 	}
-	if m.Opens {
-		c := e.tie([]ID{id})
-		e.share(c, &m.Entry)
-		e.touch(c)
-		return
-	}
-	e.waiting[k] = append(e.waiting[k], m.Entry)
+	e.share(c, &m.Entry)
+	e.touch(c)
+	return true
 }
 
-// meet handles a loose id.
-func (e *Engine) meet(id ID, m *Message, own *Chain) {
+// meet handles a loose id. It reports whether the message found a chain by it.
+func (e *Engine) meet(id ID, m *Message, own *Chain) bool {
 	k := canonicalID(id)
 	g := e.loose[k]
 	if g == nil {
@@ -215,16 +211,17 @@ func (e *Engine) meet(id ID, m *Message, own *Chain) {
 			e.share(c, &m.Entry)
 			e.touch(c)
 		}
-		return
+		return len(g.chains) > 0
 	}
 	if own.met(id) {
-		return
+		return true
 	}
 	own.Met = append(own.Met, id)
 	g.chains = append(g.chains, own)
 	for i := range g.entries {
 		e.share(own, &g.entries[i])
 	}
+	return true
 }
 
 func (c *Chain) met(id ID) bool {
@@ -277,6 +274,7 @@ func (e *Engine) put(c *Chain, entry *Entry) {
 // share keeps an entry that other chains may have as well, once.
 func (e *Engine) share(c *Chain, entry *Entry) {
 	c.shared = true
+	delete(e.unplaced, entry.Seq)
 	if !c.has(entry) {
 		e.keep(c, entry)
 	}
@@ -307,6 +305,9 @@ func (e *Entry) same(o *Entry) bool {
 	}
 	return e.Channel == o.Channel && e.Position.ID != "" && e.Position == o.Position
 }
+
+// Current is the chain that c has become part of; c itself unless merged.
+func (c *Chain) Current() *Chain { return c.root() }
 
 // root follows merges to the chain that lives.
 func (c *Chain) root() *Chain {

@@ -13,7 +13,10 @@ type Horizon struct {
 	// Started is when the taps were armed; Never: not known.
 	Started Instant
 	// End is the time to which every tap had read; Never: there was no such word.
-	End Instant
+	// EndDecides tells that what is absent by then and has no deadline of its own
+	// is missing.
+	End        Instant
+	EndDecides bool
 	// Channels by index in the flow.
 	Channels []ChannelHorizon
 }
@@ -105,14 +108,15 @@ func (h *Horizon) ReadPast(channel int, t Instant, arrival bool) bool {
 	return true
 }
 
-// LossIn returns the first gap of the channel that meets the window.
-func (h *Horizon) LossIn(channel int, from, to Instant) (Gap, bool) {
-	for _, g := range h.Channels[channel].Gaps {
+// LossIn returns the index of the first gap of the channel that meets the
+// window, and whether there is one.
+func (h *Horizon) LossIn(channel int, from, to Instant) (int, bool) {
+	for i, g := range h.Channels[channel].Gaps {
 		if g.From <= to && g.To >= from {
-			return g, true
+			return i, true
 		}
 	}
-	return Gap{}, false
+	return 0, false
 }
 
 func (c *ChannelHorizon) partition(at message.Position) *partition {

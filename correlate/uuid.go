@@ -12,6 +12,9 @@ func canonicalID(id ID) key {
 	return key(id)
 }
 
+// Canonical returns the id in the spelling by which ids are compared.
+func Canonical(id ID) ID { return ID(canonicalID(id)) }
+
 func canonicalUUID(s string) (string, bool) {
 	if len(s) < 32 || len(s) > 45 {
 		return "", false

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/brokers/aws"
+	"github.com/flowcheck/flowcheck/brokers/kafka"
+	"github.com/flowcheck/flowcheck/brokers/rabbitmq"
+	"github.com/flowcheck/flowcheck/flows"
+)
+
+// adapters are the kinds of brokers that flowcheck speaks to.
+func adapters() []brokers.Adapter {
+	return []brokers.Adapter{kafka.Adapter(), rabbitmq.Adapter(), aws.Adapter()}
+}
+
+// system is the brokers of a flow, connected.
+type system struct {
+	tappers    map[int]brokers.Tapper
+	publishers map[int]brokers.Publisher
+	channels   []brokers.Channel
+}
+
+// close ends every connection.
+func (s *system) close() error {
+	var errs []error
+	for _, t := range s.tappers {
+		errs = append(errs, t.Close())
+	}
+	for _, p := range s.publishers {
+		errs = append(errs, p.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// connector opens the brokers of a flow.
+type connector struct {
+	adapters []brokers.Adapter
+	runID    string
+	log      *slog.Logger
+}
+
+// connect opens a tapper for each broker of the flow that has channels, and a
+// publisher where publish is set. The caller closes the system even with an
+// error.
+func (c *connector) connect(ctx context.Context, f *flows.Flow, publish bool) (*system, error) {
+	s := &system{
+		tappers: map[int]brokers.Tapper{}, publishers: map[int]brokers.Publisher{}, channels: brokerChannels(f),
+	}
+	for i := range f.Brokers {
+		if !slices.ContainsFunc(f.Channels, func(ch flows.Channel) bool { return ch.Broker == i }) {
+			continue
+		}
+		adapter, cfg, err := c.config(f, i)
+		if err != nil {
+			return s, err
+		}
+		if s.tappers[i], err = adapter.OpenTapper(ctx, cfg); err != nil {
+			delete(s.tappers, i)
+			return s, fmt.Errorf("broker %s (%s): %w", cfg.Name, masked(cfg.URL), err)
+		}
+		if !publish {
+			continue
+		}
+		if s.publishers[i], err = adapter.OpenPublisher(ctx, cfg); err != nil {
+			delete(s.publishers, i)
+			return s, fmt.Errorf("broker %s (%s): %w", cfg.Name, masked(cfg.URL), err)
+		}
+	}
+	return s, nil
+}
+
+// config finds the adapter of a broker and what it needs to connect.
+func (c *connector) config(f *flows.Flow, i int) (brokers.Adapter, brokers.Config, error) {
+	b := &f.Brokers[i]
+	cfg := brokers.Config{
+		Name: b.Name, URL: b.URL, Endpoint: b.Endpoint, Management: b.Management,
+		Username: b.Username, Password: b.Password, SASL: b.SASL, RunID: c.runID, Log: c.log,
+	}
+	if b.TLS != nil {
+		cfg.TLS = &brokers.TLS{
+			CA: b.TLS.CA.Value, Cert: b.TLS.Cert.Value, Key: b.TLS.Key.Value,
+			ServerName: b.TLS.ServerName.Value, Insecure: b.TLS.Insecure,
+		}
+	}
+	scheme, _, ok := strings.Cut(b.URL, "://")
+	if ok {
+		for _, a := range c.adapters {
+			if slices.Contains(a.Schemes, scheme) {
+				return a, cfg, nil
+			}
+		}
+	}
+	var known []string
+	for _, a := range c.adapters {
+		for _, s := range a.Schemes {
+			known = append(known, s+"://…")
+		}
+	}
+	return brokers.Adapter{}, cfg, input(fmt.Errorf("broker %s: the URL %q is none of %s", b.Name, masked(b.URL), strings.Join(known, ", ")))
+}
+
+// masked is a URL without its secrets.
+func masked(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		scheme, _, _ := strings.Cut(raw, "://")
+		return scheme + "://…"
+	}
+	return u.Redacted()
+}
+
+// brokerChannels are the flow's channels as adapters see them.
+func brokerChannels(f *flows.Flow) []brokers.Channel {
+	channels := make([]brokers.Channel, len(f.Channels))
+	for i := range f.Channels {
+		ch := &f.Channels[i]
+		channels[i] = brokers.Channel{
+			Name: ch.Name, Topic: ch.Topic, Exchange: ch.Exchange, RoutingKeys: ch.RoutingKeys, Queue: ch.Queue,
+			Stream: ch.Stream, SNS: ch.SNS, SQS: ch.SQS, Firehose: ch.Firehose, Intrusive: ch.Intrusive,
+			Envelope: ch.Envelope, Consumers: ch.Consumers,
+		}
+	}
+	return channels
+}
+
+// checkChannels has each adapter look at its channels, without a broker.
+func (a *app) checkChannels(file string, f *flows.Flow) error {
+	c := &connector{adapters: adapters()}
+	var errs []error
+	for i, ch := range brokerChannels(f) {
+		adapter, _, err := c.config(f, f.Channels[i].Broker)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", file, err))
+			continue
+		}
+		if adapter.Check == nil {
+			continue
+		}
+		if err := adapter.Check(ch); err != nil {
+			errs = append(errs, fmt.Errorf("%s: channel %s: %w", file, ch.Name, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return input(err)
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+)
+
+//go:embed first.flow.yaml
+var firstFlow []byte
+
+func newInit(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "init [FILE]",
+		Short: "Write a first flow file, with comments",
+		Long: `Write a first flow file, with comments that explain each part; by default
+order.flow.yaml. A file that is there already is not touched.`,
+		Example: "  flowcheck init\n  flowcheck init flows/payment.flow.yaml\n  flowcheck init -",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			name := "order.flow.yaml"
+			if len(args) == 1 {
+				name = args[0]
+			}
+			if name == "-" {
+				_, err := a.out.Write(firstFlow)
+				return err
+			}
+			f, err := os.OpenFile(filepath.Clean(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+			if errors.Is(err, os.ErrExist) {
+				return input(fmt.Errorf("%s is there already: name another file", name))
+			}
+			if err != nil {
+				return input(err)
+			}
+			if _, err := f.Write(firstFlow); err != nil {
+				_ = f.Close()
+				return &failure{exitUnknown, err}
+			}
+			if err := f.Close(); err != nil {
+				return &failure{exitUnknown, err}
+			}
+			fmt.Fprintf(a.out, "wrote %s; next: flowcheck lint %s\n", name, name)
+			return nil
+		},
+	}
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/flowcheck/flowcheck/flows"
+)
+
+// flowFlags are the flags of every verb that reads a flow file.
+type flowFlags struct {
+	vars     []string
+	varFiles []string
+	brokers  []string
+}
+
+func (f *flowFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&f.vars, "var", nil, "set a variable of the flow file: `NAME=VALUE`, repeatable")
+	cmd.Flags().StringArrayVar(&f.varFiles, "vars", nil, "a `FILE` of variables in YAML, repeatable")
+	cmd.Flags().StringArrayVar(&f.brokers, "broker", nil, "another URL for a broker: `NAME=URL`, repeatable")
+}
+
+// maxFlowFile bounds what is read of a flow file, in bytes; the loader refuses
+// long before.
+const maxFlowFile = 16 << 20
+
+// load reads and compiles a flow file. Every error is printed, with its line.
+func (a *app) load(name string, flags *flowFlags) (*flows.Flow, error) {
+	opts, err := a.options(flags)
+	if err != nil {
+		return nil, input(err)
+	}
+	data, err := readBounded(name)
+	if err != nil {
+		return nil, input(err)
+	}
+	flow, errs := flows.Load(name, data, opts)
+	if len(errs) > 0 {
+		var text bytes.Buffer
+		if err := errs.Format(&text); err != nil {
+			return nil, input(err)
+		}
+		fmt.Fprint(a.err, text.String())
+		return nil, input(fmt.Errorf("%s in %s", count(len(errs), "error"), name))
+	}
+	return flow, nil
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func (a *app) options(flags *flowFlags) (flows.Options, error) {
+	opts := flows.Options{
+		Env: a.env, Vars: map[string]string{}, Brokers: map[string]string{}, Now: a.now, UUID: uuid.NewString,
+		Open: readBounded, ReadFile: readBounded, MaskSalt: salt(),
+	}
+	for _, v := range flags.vars {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok || name == "" {
+			return opts, fmt.Errorf("--var %q: write NAME=VALUE", v)
+		}
+		opts.Vars[name] = value
+	}
+	for _, b := range flags.brokers {
+		name, url, ok := strings.Cut(b, "=")
+		if !ok || name == "" || url == "" {
+			return opts, fmt.Errorf("--broker %q: write NAME=URL", name)
+		}
+		opts.Brokers[name] = url
+	}
+	for _, file := range flags.varFiles {
+		data, err := readBounded(file)
+		if err != nil {
+			return opts, fmt.Errorf("--vars: %w", err)
+		}
+		opts.VarFiles = append(opts.VarFiles, flows.VarFile{Name: file, Data: data})
+	}
+	return opts, nil
+}
+
+// salt is fresh for each run: nobody can look masked values up in a table.
+func salt() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails: crypto/rand
+	return hex.EncodeToString(b[:])
+}
+
+// readBounded reads a file, but not without end.
+func readBounded(name string) ([]byte, error) {
+	f, err := os.Open(filepath.Clean(name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFlowFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if len(data) > maxFlowFile {
+		return nil, fmt.Errorf("%s is larger than %d MB", name, maxFlowFile>>20)
+	}
+	return data, nil
+}
+
+func newLint(a *app) *cobra.Command {
+	var flags flowFlags
+	cmd := &cobra.Command{
+		Use:   "lint FLOW...",
+		Short: "Check flow files: every error at once",
+		Long: `Check flow files without a broker: every error at once, as file:line:col: message,
+with the line and a caret. Exit code 2 if there is any.`,
+		Example: "  flowcheck lint order.flow.yaml\n  flowcheck lint flows/*.yaml",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, files []string) error {
+			wrong := 0
+			for _, file := range files {
+				flow, err := a.load(file, &flags)
+				if err == nil {
+					err = a.checkChannels(file, flow)
+				}
+				if err != nil {
+					fmt.Fprintln(a.err, err)
+					wrong++
+					continue
+				}
+				fmt.Fprintf(a.out, "%s: ok\n", file)
+			}
+			if wrong > 0 {
+				return verdict(exitInput)
+			}
+			return nil
+		},
+	}
+	flags.register(cmd)
+	return cmd
+}

@@ -1,0 +1,104 @@
+// Flowcheck verifies asynchronous message flows over Kafka, RabbitMQ and AWS
+// SNS/SQS: one flow file, judged live (run), in the background (shadow) or from
+// a recording (verify, replay).
+//
+// This package is flags, the map of adapters, and exit codes; one file a verb.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// The exit codes of the contracts.
+const (
+	exitPass        = 0
+	exitFail        = 1
+	exitInput       = 2
+	exitUnknown     = 3
+	exitInterrupted = 130
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	env := map[string]string{}
+	for _, e := range os.Environ() {
+		name, value, _ := strings.Cut(e, "=")
+		env[name] = value
+	}
+	code := execute(ctx, os.Args[1:], &app{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: env, now: time.Now, isTerminal: isTerminal(os.Stderr),
+		outIsTerminal: isTerminal(os.Stdout),
+	})
+	stop()
+	os.Exit(code)
+}
+
+// app is what the program has of its surroundings.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	env      map[string]string
+	now      func() time.Time
+	// isTerminal and outIsTerminal tell of stderr and stdout.
+	isTerminal, outIsTerminal bool
+}
+
+// failure is an error with its exit code.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f *failure) Error() string {
+	if f.err == nil {
+		return ""
+	}
+	return f.err.Error()
+}
+
+func (f *failure) Unwrap() error { return f.err }
+
+// input makes err one of bad input.
+func input(err error) error { return &failure{exitInput, err} }
+
+// verdict is the exit code of a judgement, without words.
+func verdict(code int) error {
+	if code == exitPass {
+		return nil
+	}
+	return &failure{code: code}
+}
+
+// execute runs the command line and returns the exit code.
+func execute(ctx context.Context, args []string, a *app) int {
+	root := newRoot(a)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitPass
+	}
+	var f *failure
+	switch {
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintln(a.err, "flowcheck: interrupted before a verdict; what the taps had created is removed")
+		return exitInterrupted
+	case errors.As(err, &f):
+		if f.err != nil {
+			fmt.Fprintln(a.err, "flowcheck: "+f.Error())
+		}
+		return f.code
+	case isBrokerTrouble(err):
+		fmt.Fprintln(a.err, "flowcheck: "+err.Error())
+		return exitUnknown
+	}
+	fmt.Fprintln(a.err, "flowcheck: "+err.Error())
+	return exitInput
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/flows/source"
+)
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "flowcheck",
+		Short: "Verify asynchronous message flows over Kafka, RabbitMQ and AWS SNS/SQS",
+		Long: `flowcheck verifies asynchronous message flows over Kafka, RabbitMQ and AWS SNS/SQS.
+
+A flow file says what must happen to a message: the steps, their order and
+deadlines, where it may end. flowcheck taps the brokers without disturbing
+anybody, ties the messages into chains by their ids, and judges each chain:
+pass, fail with the evidence, or unknown with the reason.`,
+		Example: `  flowcheck init                                  write a first flow file
+  flowcheck lint order.flow.yaml                  check it
+  flowcheck run order.flow.yaml                   prove it against the live system
+  flowcheck record order.flow.yaml -o day.jsonl   keep what goes by
+  flowcheck verify order.flow.yaml day.jsonl      judge a recording, without a broker`,
+		SilenceErrors: true, SilenceUsage: true,
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.AddCommand(newRun(a), newVerify(a), newRecord(a), newLint(a), newSchema(a), newInit(a), newDemo(a), newVersion(a))
+	return root
+}
+
+func newSchema(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of flow files",
+		Long: `Print the JSON Schema of flow files, so that an editor completes and checks them.
+
+In VS Code with the YAML extension, begin a flow file with:
+  # yaml-language-server: $schema=./flowcheck.schema.json`,
+		Example: "  flowcheck schema > flowcheck.schema.json",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := a.out.Write(source.Schema())
+			return err
+		},
+	}
+}
+
+func newVersion(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.Println("flowcheck " + version())
+			return nil
+		},
+	}
+}
+
+// version is what the build recorded.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v == "" || v == "(devel)" {
+		v = "development"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			v += " (" + s.Value[:12] + ")"
+		}
+	}
+	return v + " " + info.GoVersion
+}
+
+func isTerminal(f *os.File) bool { return isatty.IsTerminal(f.Fd()) }
+
+// isBrokerTrouble reports whether err is why nothing could be judged, rather
+// than a mistake in what the user wrote: exit 3.
+func isBrokerTrouble(err error) bool {
+	for _, known := range []error{
+		brokers.ErrUnreachable, brokers.ErrRefused, brokers.ErrAbsent, brokers.ErrNotTappable,
+		syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, errTrouble,
+	} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// errTrouble marks an error of the surroundings: exit 3.
+var errTrouble = errors.New("could not be judged")

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/spf13/cobra"
+
+	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/message"
+)
+
+func newVerify(a *app) *cobra.Command {
+	var flags flowFlags
+	var reports reportFlags
+	cmd := &cobra.Command{
+		Use:   "verify FLOW RECORDING",
+		Short: "Judge a recording, without a broker",
+		Long: `Judge a recording (.jsonl, .jsonl.zst, or - for standard input) by a flow file,
+without a broker. A recording of a run is judged as the run was: the findings
+are the same to the byte.
+
+Exit code 0 pass, 1 fail, 2 bad input, 3 unknown.`,
+		Example: `  flowcheck verify order.flow.yaml day.jsonl
+  flowcheck verify order.flow.yaml day.jsonl.zst --report json=- --report junit=out.xml`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			out, err := reports.parse()
+			if err != nil {
+				return input(err)
+			}
+			flow, err := a.load(args[0], &flags)
+			if err != nil {
+				return err
+			}
+			result, err := a.verify(cmd.Context(), flow, args[1])
+			if err != nil {
+				return err
+			}
+			return a.report(result, out, "")
+		},
+	}
+	flags.register(cmd)
+	reports.register(cmd)
+	return cmd
+}
+
+// verify reads a recording through an audit.
+func (a *app) verify(ctx context.Context, flow *flows.Flow, name string) (*flows.Result, error) {
+	in, closeInput, err := a.openRecording(name)
+	if err != nil {
+		return nil, input(err)
+	}
+	defer closeInput()
+	reader, err := message.NewReader(in)
+	if err != nil {
+		return nil, input(fmt.Errorf("%s: %w", name, err))
+	}
+	audit := flows.NewAudit(flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started})
+	for n := 0; ; n++ {
+		if n%ctxInterval == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		event, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return audit.Result(), nil
+		}
+		if err != nil {
+			return nil, input(fmt.Errorf("%s: %w", name, err))
+		}
+		audit.Add(event)
+	}
+}
+
+// ctxInterval is how many events pass between two looks at the context.
+const ctxInterval = 4096
+
+// readBuffer is the read-ahead of a recording, in bytes.
+const readBuffer = 1 << 20
+
+// openRecording opens a recording, packed or not.
+func (a *app) openRecording(name string) (io.Reader, func(), error) {
+	if name == "-" {
+		return a.in, func() {}, nil
+	}
+	f, err := os.Open(filepath.Clean(name))
+	if err != nil {
+		return nil, nil, err
+	}
+	closeFile := func() { _ = f.Close() }
+	if !strings.HasSuffix(name, ".zst") {
+		return f, closeFile, nil
+	}
+	z, err := zstd.NewReader(bufio.NewReaderSize(f, readBuffer), zstd.WithDecoderMaxMemory(maxUnpacked))
+	if err != nil {
+		closeFile()
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return z, func() { z.Close(); closeFile() }, nil
+}
+
+// maxUnpacked bounds the memory that a packed recording may ask for.
+const maxUnpacked = 256 << 20

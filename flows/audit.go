@@ -1,0 +1,213 @@
+package flows
+
+import (
+	"time"
+
+	"github.com/flowcheck/flowcheck/correlate"
+	"github.com/flowcheck/flowcheck/message"
+)
+
+// AuditConfig tells how an audit judges.
+type AuditConfig struct {
+	// Mode is run, verify, shadow or replay: what the report says.
+	Mode string
+	// Started is when the taps were armed; zero where that is not known.
+	Started time.Time
+	// OwnOnly judges only the chains of scenarios: what a run does. A recording
+	// that has scenario marks sets it by itself.
+	OwnOnly bool
+	// MaxChains and MaxEntries bound the memory; 0 is a default.
+	MaxChains, MaxEntries int
+}
+
+// The default limits of an audit.
+const (
+	DefaultMaxChains  = 2_000_000
+	DefaultMaxEntries = 10_000
+)
+
+// Audit takes the events of taps, or of a recording, to a Result. It is for one
+// goroutine.
+type Audit struct {
+	flow     *Flow
+	cfg      AuditConfig
+	channels map[string]int
+	intake   *intake
+	engine   *correlate.Engine
+	horizon  *correlate.Horizon
+	judge    judge
+	trackers []tracker // by rule; nil for latency
+	spans    []*latencies
+
+	scenarios []*scenarioRun
+	byID      map[correlate.ID][]*scenarioRun
+
+	result  Result
+	steps   int // messages that are a step and have an id
+	strays  map[uint64]bool
+	loose   []correlate.Entry // strays without any id
+	touched map[gapRef]bool
+	nearby  nearby
+	ended   bool
+}
+
+// gapRef names a gap of the horizon.
+type gapRef struct{ channel, index int }
+
+// NewAudit begins an audit of the flow.
+func NewAudit(f *Flow, cfg AuditConfig) *Audit {
+	a := &Audit{
+		flow: f, cfg: cfg, intake: newIntake(f), channels: map[string]int{},
+		byID: map[correlate.ID][]*scenarioRun{}, strays: map[uint64]bool{}, touched: map[gapRef]bool{},
+		horizon: correlate.NewHorizon(len(f.Channels), correlate.InstantOf(cfg.Started)),
+		judge:   judge{flow: f},
+	}
+	if cfg.MaxChains == 0 {
+		cfg.MaxChains = DefaultMaxChains
+	}
+	if cfg.MaxEntries == 0 {
+		cfg.MaxEntries = DefaultMaxEntries
+	}
+	a.engine = correlate.NewEngine(correlate.Config{
+		Remember: f.Remember, MaxChains: cfg.MaxChains, MaxEntries: cfg.MaxEntries, Done: a.done,
+	})
+	a.result = Result{
+		Flow: f.Name, About: f.About, Mode: cfg.Mode,
+		Chains: ChainCounts{Outcomes: map[string]int{}}, Timelines: map[string][]Moment{},
+		NearMisses: map[NearKey]NearMiss{},
+	}
+	for i := range f.Channels {
+		a.channels[f.Channels[i].Name] = i
+		a.result.Channels = append(a.result.Channels, ChannelCount{Name: f.Channels[i].Name})
+	}
+	for i := range f.Rules {
+		r := &f.Rules[i]
+		a.trackers = append(a.trackers, newTracker(f, r))
+		if r.Kind == "latency" {
+			a.spans = append(a.spans, &latencies{rule: r, flow: f})
+		}
+	}
+	return a
+}
+
+// Add takes one event, in the order of arrival.
+func (a *Audit) Add(e message.Event) {
+	switch {
+	case e.Observation != nil:
+		a.observe(e.Observation)
+	case e.Mark != nil:
+		a.mark(e.Mark)
+	}
+}
+
+func (a *Audit) observe(o *message.Observation) {
+	channel, ok := a.channels[o.Channel]
+	if !ok {
+		a.result.Messages.Seen++
+		return
+	}
+	m, mine := a.intake.read(channel, o)
+	e := &a.intake.message.Entry
+	if !mine {
+		a.passOver(channel, o)
+		return
+	}
+	if !a.horizon.Read(channel, e.Position, e.Time, e.Seen) {
+		return // read again
+	}
+	a.result.Messages.Seen++
+	a.result.Channels[channel].Seen++
+	ids := len(m.IDs) + len(m.Listed) + len(m.Loose)
+	var chain *correlate.Chain
+	switch {
+	case e.Step != correlate.NoStep && ids > 0:
+		a.steps++
+		chain = a.engine.Add(m)
+	case e.Detail != nil && e.Detail.Stray != correlate.NotStray && ids > 0:
+		chain = a.engine.Add(m)
+	case e.Detail != nil && e.Detail.Stray != correlate.NotStray:
+		a.loose = append(a.loose, *e)
+	}
+	if e.Step == correlate.NoStep {
+		a.nearby.note(a, channel, m)
+	}
+	a.follow(channel, e, chain)
+}
+
+// passOver counts a message that the channel's `when` keeps out. It still tells
+// how far the tap has read.
+func (a *Audit) passOver(channel int, o *message.Observation) {
+	t, seen := correlate.InstantOf(o.Time), correlate.InstantOf(o.Seen)
+	if a.horizon.Read(channel, o.Position, t, seen) {
+		a.result.Messages.Seen++
+		a.result.Channels[channel].Seen++
+	}
+}
+
+// follow shows the message to the rules of its channel.
+func (a *Audit) follow(channel int, e *correlate.Entry, chain *correlate.Chain) {
+	ch := &a.flow.Channels[channel]
+	for _, tap := range ch.intake.rules {
+		s := sighting{place: place{e.Position, e.Time, e.Seen, chain}, entry: e, channel: ch}
+		if tap.by != nil {
+			s.by = tap.by.Eval(&a.intake.frame)
+		}
+		s.per = perDefault
+		if tap.per != nil {
+			s.per = tap.per.Eval(&a.intake.frame)
+		}
+		if tap.per != nil && s.per.IsNil() {
+			continue
+		}
+		a.trackers[tap.rule].observe(&s)
+	}
+}
+
+func (a *Audit) mark(m *message.Mark) {
+	switch m.Kind {
+	case message.MarkGap:
+		if i, ok := a.channels[m.Channel]; ok {
+			a.horizon.Lost(i, correlate.InstantOf(m.Seen), m.Channel+": "+m.Reason)
+			return
+		}
+		a.result.Unknowns = append(a.result.Unknowns, Unknown{Reason: m.Channel + ": " + m.Reason})
+	case message.MarkEnd:
+		a.horizon.End = correlate.InstantOf(m.Seen)
+		a.horizon.EndDecides = a.cfg.Mode != "shadow"
+		a.ended = true
+	case message.MarkScenario:
+		a.addScenario(m)
+	}
+}
+
+// Result closes the audit: every chain is judged, and nothing may be added any
+// more.
+func (a *Audit) Result() *Result {
+	a.engine.Close()
+	r := &a.result
+	a.judgeLoose()
+	a.reportRules()
+	a.reportScenarios()
+	unplaced := 0
+	for e := range a.engine.Unplaced {
+		if e.Step != correlate.NoStep {
+			unplaced++
+		}
+	}
+	r.Messages.Matched = a.steps - unplaced
+	r.Messages.Unmatched = r.Messages.Seen - r.Messages.Matched
+	a.reportGaps()
+	if r.Chains.Total == 0 && len(a.scenarios) == 0 {
+		r.Unknowns = append(r.Unknowns, Unknown{Reason: "no chain was seen: nothing was judged"})
+	}
+	a.warn()
+	sortFindings(r.Findings)
+	r.Unknowns = sortUnknowns(r.Unknowns)
+	switch {
+	case len(r.Findings) > 0:
+		r.State = Fail
+	case len(r.Unknowns) > 0:
+		r.State = NotKnown
+	}
+	return r
+}

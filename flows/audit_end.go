@@ -1,0 +1,161 @@
+package flows
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/flowcheck/flowcheck/correlate"
+	"github.com/flowcheck/flowcheck/payload"
+)
+
+// perDefault is the one key of a rule without `per`.
+var perDefault = payload.OfString("all")
+
+// done judges a chain that the engine lets go of.
+func (a *Audit) done(c *correlate.Chain, early bool) {
+	mine := a.scenariosOf(c)
+	if a.cfg.OwnOnly && len(mine) == 0 {
+		for i := range c.Entries {
+			a.strays[c.Entries[i].Seq] = true
+		}
+		return
+	}
+	v := a.judge.judge(c, a.horizon)
+	if early {
+		v.Unknowns = append(v.Unknowns, fmt.Sprintf("more than %d chains were open: this one was closed early", a.engine.Len()))
+	}
+	for i := range c.Entries {
+		if c.Entries[i].Step == correlate.NoStep {
+			a.strays[c.Entries[i].Seq] = true
+		}
+	}
+	for _, g := range a.judge.gaps {
+		a.touched[g] = true
+	}
+	for _, l := range a.spans {
+		l.observe(&a.judge)
+	}
+	for _, s := range mine {
+		s.judge(a, &v)
+	}
+	a.count(c, &v)
+}
+
+// count adds a chain's verdict to the result.
+func (a *Audit) count(c *correlate.Chain, v *Verdict) {
+	r := &a.result
+	r.Chains.Total++
+	r.Undecided += v.Undecided
+	r.Redelivered += v.Redelivered
+	r.Retried += v.Retried
+	if v.Outcome >= 0 {
+		r.Chains.Outcomes[a.flow.outcomeName(v.Outcome)]++
+	}
+	switch v.State() {
+	case Pass:
+		r.Chains.Pass++
+		return
+	case Fail:
+		r.Chains.Fail++
+	case NotKnown:
+		r.Chains.Unknown++
+	}
+	r.Findings = append(r.Findings, v.Findings...)
+	for _, reason := range v.Unknowns {
+		r.Unknowns = append(r.Unknowns, Unknown{v.Chain, reason})
+	}
+	a.timeline(c, v)
+	for _, f := range v.Findings {
+		if f.Kind == Missing {
+			a.nearby.explain(a, c, f)
+		}
+	}
+}
+
+// timeline keeps the messages of a chain for the report.
+func (a *Audit) timeline(c *correlate.Chain, v *Verdict) {
+	if len(a.result.Timelines) >= maxTimelines {
+		return
+	}
+	moments := make([]Moment, 0, len(a.judge.order))
+	for _, e := range a.judge.order {
+		m := Moment{
+			Channel: a.flow.Channels[e.Channel].Name, Position: e.Position, Time: e.Time, Seen: e.Seen,
+		}
+		if e.Step != correlate.NoStep {
+			m.Step = a.flow.Steps[e.Step].Name
+		}
+		if e.Copy {
+			m.Note = "a retry or dead-letter copy"
+		}
+		moments = append(moments, m)
+	}
+	a.result.Timelines[v.Chain] = moments
+}
+
+// judgeLoose tells of strays that belong to no chain. A run leaves them alone:
+// they are not its scenarios'.
+func (a *Audit) judgeLoose() {
+	if a.cfg.OwnOnly {
+		return
+	}
+	for e := range a.engine.Unplaced {
+		if e.Detail != nil && e.Detail.Stray != correlate.NotStray && !a.strays[e.Seq] {
+			a.loose = append(a.loose, *e)
+		}
+	}
+	for i := range a.loose {
+		e := &a.loose[i]
+		ch := &a.flow.Channels[e.Channel]
+		f := strayFinding(ch, e, []Evidence{{ch.Name, e.Position}})
+		if e.Step != correlate.NoStep {
+			f.Step = a.flow.Steps[e.Step].Name
+		}
+		a.result.Findings = append(a.result.Findings, f)
+	}
+}
+
+// reportRules adds what the rules across chains found.
+func (a *Audit) reportRules() {
+	for _, t := range a.trackers {
+		if t == nil {
+			continue
+		}
+		findings, unknowns := t.report(a.horizon)
+		for _, f := range findings {
+			if c := f.place.chain; c != nil {
+				f.Chain, f.IDs = a.flow.label(c.Current())
+			}
+			a.result.Findings = append(a.result.Findings, f.Finding)
+		}
+		a.result.Unknowns = append(a.result.Unknowns, unknowns...)
+	}
+	for _, l := range a.spans {
+		a.result.Findings = append(a.result.Findings, l.report()...)
+	}
+}
+
+// reportGaps tells of gaps that touched no chain.
+func (a *Audit) reportGaps() {
+	for i := range a.horizon.Channels {
+		for g, gap := range a.horizon.Channels[i].Gaps {
+			if !a.touched[gapRef{i, g}] {
+				a.result.Unknowns = append(a.result.Unknowns, Unknown{Reason: gap.Reason})
+			}
+		}
+	}
+}
+
+// warn tells of channels whose times say nothing.
+func (a *Audit) warn() {
+	for i, n := range a.judge.sameTime {
+		if n < 2 {
+			continue
+		}
+		s := &a.flow.Steps[i]
+		a.result.Warnings = append(a.result.Warnings, fmt.Sprintf(
+			"%d messages of %s bear the very time of the message before them: a deadline on %s means nothing without `time: seen`",
+			n, s.Name, a.flow.Channels[s.Channel].Name))
+	}
+	slices.Sort(a.result.Warnings)
+}

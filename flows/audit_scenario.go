@@ -1,0 +1,224 @@
+package flows
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/flowcheck/flowcheck/correlate"
+	"github.com/flowcheck/flowcheck/message"
+	"github.com/flowcheck/flowcheck/payload"
+)
+
+// scenarioRun is one trigger of a scenario: what was sent, and what came of it.
+type scenarioRun struct {
+	mark     *message.Mark
+	scenario *Scenario // nil where the flow has none of that name
+	order    int
+	kase     Case
+	chain    string
+	found    bool
+	state    State
+}
+
+// addScenario notes what a run sent and expects.
+func (a *Audit) addScenario(m *message.Mark) {
+	a.cfg.OwnOnly = true
+	s := &scenarioRun{mark: m, order: len(a.flow.Scenarios), kase: Case{payload.FromAny(m.Case)}}
+	for i := range a.flow.Scenarios {
+		if a.flow.Scenarios[i].Name == m.Name {
+			s.scenario, s.order = &a.flow.Scenarios[i], i
+		}
+	}
+	a.scenarios = append(a.scenarios, s)
+	for i, id := range a.flow.IDs {
+		if value, ok := m.IDs[id.Name]; ok {
+			key := correlate.Canonical(correlate.ID{Name: uint16(i), Value: value})
+			a.byID[key] = append(a.byID[key], s)
+		}
+	}
+}
+
+// scenariosOf are the scenario runs whose chain this is.
+func (a *Audit) scenariosOf(c *correlate.Chain) []*scenarioRun {
+	if len(a.byID) == 0 {
+		return nil
+	}
+	var mine []*scenarioRun
+	for _, id := range c.IDs {
+		for _, s := range a.byID[correlate.Canonical(id)] {
+			if !slices.Contains(mine, s) {
+				mine = append(mine, s)
+			}
+		}
+	}
+	return mine
+}
+
+// judge adds to the chain's verdict what the scenario says of it.
+func (s *scenarioRun) judge(a *Audit, v *Verdict) {
+	s.found, s.chain = true, v.Chain
+	s.judgeOutcome(a, v)
+	if s.scenario != nil {
+		s.judgeChecks(a, v)
+	}
+	s.state = max(s.state, v.State())
+}
+
+func (s *scenarioRun) judgeOutcome(a *Audit, v *Verdict) {
+	want := slices.IndexFunc(a.flow.Outcomes, func(o Outcome) bool { return o.Name == s.mark.Outcome })
+	if s.mark.Outcome == "" || v.Outcome < 0 || want == v.Outcome {
+		return
+	}
+	j := &a.judge
+	if want >= 0 && j.reach&(1<<want) != 0 {
+		if j.complete(want) {
+			v.Outcome = want
+			return
+		}
+		if hopeless, reason := j.hopeless(want); !hopeless {
+			v.Unknowns = append(v.Unknowns, reason)
+			v.Due = j.verdict.Due
+			return
+		}
+	}
+	got := a.flow.outcomeName(v.Outcome)
+	v.Findings = append(v.Findings, Finding{
+		Kind: WrongOutcome, Chain: v.Chain, IDs: v.IDs,
+		Text:     fmt.Sprintf("the scenario %q ended as %s", s.label(), got),
+		Expected: s.mark.Outcome, Actual: got, Evidence: s.lastEvidence(j),
+	})
+}
+
+// lastEvidence is the chain's last message that counts.
+func (s *scenarioRun) lastEvidence(j *judge) []Evidence {
+	for _, e := range slices.Backward(j.order) {
+		if e.Step != correlate.NoStep {
+			return j.evidence(e)
+		}
+	}
+	return nil
+}
+
+func (s *scenarioRun) judgeChecks(a *Audit, v *Verdict) {
+	j := &a.judge
+	if s.scenario.Outcome >= 0 && a.flow.Outcomes[s.scenario.Outcome].Name != s.mark.Outcome {
+		return // the message has an outcome of its own; the checks are not about it
+	}
+	own := j.verdict
+	j.verdict = *v
+	for _, check := range s.scenario.checks {
+		if j.lacks(check) {
+			continue
+		}
+		frame := j.stepFrame(nil)
+		frame.Names = scenarioFrame(s.mark.ID, s.kase.value).Names
+		j.judgeCheckIn(check, "", nil, frame)
+		frame.Names = nil
+	}
+	*v, j.verdict = j.verdict, own
+}
+
+func (s *scenarioRun) label() string {
+	if s.scenario == nil {
+		return s.mark.Name
+	}
+	return s.scenario.Label(s.kase)
+}
+
+// reportScenarios gives each scenario its verdict: the worst of its triggers'.
+func (a *Audit) reportScenarios() {
+	slices.SortStableFunc(a.scenarios, func(x, y *scenarioRun) int {
+		return cmp.Or(cmp.Compare(x.order, y.order), cmp.Compare(x.label(), y.label()))
+	})
+	var last *scenarioRun
+	for _, s := range a.scenarios {
+		if !s.found {
+			s.state = NotKnown
+			a.result.Unknowns = append(a.result.Unknowns, Unknown{
+				Chain: a.mainID(s.mark.IDs), Reason: fmt.Sprintf("the trigger of scenario %q is in no chain", s.label()),
+			})
+		}
+		if last == nil || last.label() != s.label() || last.mark.ID != s.mark.ID {
+			a.result.Scenarios = append(a.result.Scenarios, ScenarioResult{Name: s.label()})
+		}
+		last = s
+		r := &a.result.Scenarios[len(a.result.Scenarios)-1]
+		r.State = max(r.State, s.state)
+		if s.found {
+			r.Chains = append(r.Chains, s.chain)
+		}
+	}
+}
+
+// mainID is the value of the first id, in the order of correlate.
+func (a *Audit) mainID(ids map[string]string) string {
+	for _, id := range a.flow.IDs {
+		if v, ok := ids[id.Name]; ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// Wait is what a scenario of a live run waits for.
+type Wait struct {
+	// Decided: nothing that may still come, except a double, can change the
+	// verdict.
+	Decided bool
+	// Due is the next deadline after which more can be said; Never where only a
+	// message can help.
+	Due correlate.Instant
+	// Last is when the newest message of its chains was seen; Never where none was.
+	Last correlate.Instant
+	// Reason is what is waited for.
+	Reason string
+}
+
+// Wait looks at the scenario run with the given id, as if every tap had read up
+// to the instant.
+func (a *Audit) Wait(id string, readTo correlate.Instant) Wait {
+	end, decides := a.horizon.End, a.horizon.EndDecides
+	a.horizon.End, a.horizon.EndDecides = readTo, false
+	defer func() { a.horizon.End, a.horizon.EndDecides = end, decides }()
+	w := Wait{Decided: true, Due: correlate.Never, Last: correlate.Never}
+	for _, s := range a.scenarios {
+		if s.mark.ID == id {
+			a.waitFor(s, &w)
+		}
+	}
+	return w
+}
+
+func (a *Audit) waitFor(s *scenarioRun, w *Wait) {
+	c := a.chainOf(s)
+	if c == nil {
+		w.Decided, w.Reason = false, "its trigger has not been seen"
+		return
+	}
+	for i := range c.Entries {
+		w.Last = max(w.Last, c.Entries[i].Seen)
+	}
+	v := a.judge.judge(c, a.horizon)
+	trial := *s
+	trial.judge(a, &v)
+	if !v.Due.Known() {
+		return
+	}
+	w.Decided = false
+	w.Reason = v.Unknowns[len(v.Unknowns)-1]
+	if !w.Due.Known() || v.Due < w.Due {
+		w.Due = v.Due
+	}
+}
+
+func (a *Audit) chainOf(s *scenarioRun) *correlate.Chain {
+	for i, id := range a.flow.IDs {
+		if value, ok := s.mark.IDs[id.Name]; ok {
+			if c := a.engine.Lookup(correlate.ID{Name: uint16(i), Value: value}); c != nil {
+				return c
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package flows
+
+import (
+	"github.com/flowcheck/flowcheck/expression"
+	"github.com/flowcheck/flowcheck/flows/source"
+	"github.com/flowcheck/flowcheck/payload"
+)
+
+// format is how a channel's body is decoded.
+type format uint8
+
+const (
+	formatAny  format = iota // JSON where it is JSON, else no body
+	formatJSON               // what is no JSON is malformed
+	formatText
+	formatBytes
+)
+
+// clock is what a channel's time is.
+type clock uint8
+
+const (
+	clockBroker clock = iota
+	clockSeen
+	clockField
+)
+
+// intakePlan is how a channel's messages are reduced to entries.
+type intakePlan struct {
+	when, time, messageID, original *expression.Program
+
+	clock   clock
+	format  format
+	unwrap  bool // an SNS envelope
+	keyless bool // the broker's key means nothing: AMQP
+	ids     []idPlan
+	steps   []stepPlan
+	rules   []*ruleTap
+
+	// Fields by slot: the paths into the body, extracted in one pass, stand
+	// first.
+	paths  *payload.Paths
+	bodies int
+	fields []expression.Field
+	order  []int // slot of the i-th extracted path
+	death  bool  // some expression reads death
+}
+
+type idPlan struct {
+	name uint16
+	ties bool
+	expr *expression.Program
+}
+
+type stepPlan struct {
+	step int16
+	when *expression.Program // nil: every message
+	// opens: the step follows none, so that a list of ids in it begins chains.
+	opens bool
+}
+
+func (c *compiler) compileIntake(from *source.Channel, to *Channel) {
+	at := c.channels[from.Name.Value]
+	plan := &to.intake
+	plan.when = c.messageProgram(at, from.When)
+	plan.messageID = c.messageProgram(at, from.MessageID)
+	plan.original = c.messageProgram(at, from.Original)
+	switch from.Time.Value {
+	case "":
+	case "seen":
+		plan.clock = clockSeen
+	default:
+		plan.clock, plan.time = clockField, c.messageProgram(at, from.Time)
+	}
+	switch from.Format.Value {
+	case "json":
+		plan.format = formatJSON
+	case "text":
+		plan.format = formatText
+	case "bytes":
+		plan.format = formatBytes
+	case "avro", "protobuf":
+		c.fail(from.Format.Pos, "format %s is not served yet", from.Format.Value)
+	}
+	plan.unwrap = to.SNS != "" || to.SQS != ""
+	plan.keyless = to.Exchange != "" || to.Queue != "" || to.Stream != ""
+	for i, id := range c.file.Correlate {
+		if p := c.messageProgram(at, id.Expr); p != nil {
+			plan.ids = append(plan.ids, idPlan{name: uint16(i), ties: id.Ties, expr: p})
+		}
+	}
+	for i, s := range c.file.Steps {
+		if s.Channel.Value == from.Name.Value {
+			plan.steps = append(plan.steps, stepPlan{
+				step: int16(i), when: c.messageProgram(at, s.When), opens: len(s.After) == 0,
+			})
+		}
+	}
+}
+
+// messageProgram compiles an expression that sees one message of the channel
+// only; nil where the file has none, or a wrong one.
+func (c *compiler) messageProgram(channel int, t source.Text) *expression.Program {
+	if !t.IsSet() {
+		return nil
+	}
+	// An id's expression is compiled for each channel: sorting drops the errors
+	// that repeat.
+	expr := c.parse(t, c.messageScope())
+	if expr == nil {
+		return nil
+	}
+	return expr.Compile(func(_ expression.Ref, f expression.Field) int {
+		return c.slots[channel].slot(f)
+	})
+}
+
+// finishIntake fixes each channel's slots, once all expressions are compiled.
+func (c *compiler) finishIntake() {
+	for i := range c.flow.Channels {
+		plan := &c.flow.Channels[i].intake
+		plan.fields = c.slots[i].fields
+		var paths [][]payload.Elem
+		for slot, f := range plan.fields {
+			switch f.Source {
+			case expression.Body:
+				path := make([]payload.Elem, len(f.Path))
+				for j, e := range f.Path {
+					path[j] = payload.Elem{Name: e.Name, Index: e.Index, IsIndex: e.IsIndex}
+				}
+				paths = append(paths, path)
+				plan.order = append(plan.order, slot)
+			case expression.Death:
+				plan.death = true
+			}
+		}
+		plan.paths = payload.NewPaths(paths)
+	}
+	for _, s := range c.flow.Steps {
+		c.flow.longest = max(c.flow.longest, s.Within)
+	}
+}

@@ -1,0 +1,141 @@
+// Package flows compiles flow files and judges chains by them.
+//
+// The way of the data:
+//
+//	observation → Intake → correlate.Message → correlate.Engine → Chain → Judge → Verdict
+//	                 └──→ rules across chains ──────────────────────────────→ Finding
+//
+// Audit owns that way from end to end: it is fed the events of taps or of a
+// recording and gives a Result. Judging is a pure function of the flow, the
+// chain and the horizon: no clock, no I/O, no goroutine, so that a live run
+// and a later verify say the same.
+package flows
+
+import (
+	"time"
+
+	"github.com/flowcheck/flowcheck/expression"
+	"github.com/flowcheck/flowcheck/flows/source"
+)
+
+// Flow is a compiled flow file. It is immutable and safe for concurrent use.
+type Flow struct {
+	Name, About string
+	Brokers     []Broker
+	Channels    []Channel
+	IDs         []IDName
+	Steps       []Step
+	Outcomes    []Outcome
+	Rules       []Rule
+	Scenarios   []Scenario
+	Mask        []Mask
+
+	// Skew is how far the times of brokers may differ, ProducerSkew the same
+	// where a time is a producer's.
+	Skew, ProducerSkew time.Duration
+	// Settle is how long a complete chain is watched for doubles, Timeout the
+	// deadline of a required step that has no other, Remember how long a closed
+	// chain is remembered.
+	Settle, Timeout, Remember time.Duration
+
+	maskSalt string
+	longest  time.Duration // the longest deadline of a step
+}
+
+// Broker is one broker of the flow, with every ${…} evaluated.
+type Broker struct {
+	Name, URL, Endpoint, Management, Username, Password, SASL string
+	TLS                                                       *source.TLS
+}
+
+// IDName is one entry of correlate.
+type IDName struct {
+	Name string
+	Ties bool
+}
+
+// Channel is one channel of the flow.
+type Channel struct {
+	Name   string
+	Broker int // index
+	// Address of the channel on its broker; see source.Channel.
+	Topic, Exchange, Queue, Stream, SNS, SQS string
+	RoutingKeys, Consumers                   []string
+	Firehose, Intrusive, Envelope            bool
+
+	// Only: a message that is no step is unexpected.
+	Only bool
+	// DeadLetters and Retries are the channels whose copies come here.
+	DeadLetters, Retries []int
+	// Copy is how much of the origin a dead-lettered copy keeps.
+	Copy CopyRule
+	// Redeliveries tells which further copies pass.
+	Redeliveries Redeliveries
+
+	intake intakePlan
+}
+
+// CopyRule tells what a dead-lettered copy must have in common with its origin.
+type CopyRule uint8
+
+// The rules for copies.
+const (
+	CopyWhole CopyRule = iota // body and key
+	CopyBody
+	CopyNone
+)
+
+// Redeliveries tells which further copies of a message pass and are counted.
+type Redeliveries uint8
+
+// The rules for redeliveries.
+const (
+	RedeliveriesJudged Redeliveries = iota // every copy counts
+	RedeliveriesAllow                      // identical copies pass
+	RedeliveriesSameID                     // copies with the same message id pass
+)
+
+// Step is one kind of message in a chain.
+type Step struct {
+	Name     string
+	Channel  int
+	After    []int // steps
+	Within   time.Duration
+	Optional bool
+	// Counted tells that the step may occur otherwise than once, and is a list in
+	// expressions; Min and Max (-1: no bound) are the bounds, where Count is not
+	// set.
+	Counted  bool
+	Min, Max int
+
+	count    *program
+	checks   []*program
+	outcomes uint64 // those that the step may be in
+	fits     bool   // optional, and in no outcome: may be in all
+	retained []int  // slots of the channel that are kept in Entry.Fields
+	text     string // the count, as the file has it
+}
+
+// Outcome is a set of steps in which a chain may rightly end.
+type Outcome struct {
+	Name  string
+	Steps []int // in the order of the file
+
+	checks []*program
+}
+
+// Mask is a part of messages that is hashed before it leaves memory.
+type Mask struct {
+	Header string   // a header's name, or
+	Path   []string // a path into the body, or
+	Key    bool     // the key
+}
+
+// program is a compiled expression with what a report says of it.
+type program struct {
+	*expression.Program
+	source string
+	// needs are the steps that it reads and that are not optional: while one of
+	// them is absent, what hangs on it is not judged.
+	needs []int
+}

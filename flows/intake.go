@@ -1,0 +1,286 @@
+package flows
+
+import (
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/flowcheck/flowcheck/correlate"
+	"github.com/flowcheck/flowcheck/deadletter"
+	"github.com/flowcheck/flowcheck/expression"
+	"github.com/flowcheck/flowcheck/message"
+	"github.com/flowcheck/flowcheck/payload"
+)
+
+// intake reduces observations to what judging needs. It is for one goroutine.
+type intake struct {
+	flow    *Flow
+	slots   []payload.Value
+	bodies  []payload.Value
+	frame   expression.Frame
+	message correlate.Message
+	death   deadletter.Death
+	dead    bool // death is set
+	seq     uint64
+}
+
+func newIntake(f *Flow) *intake { return &intake{flow: f} }
+
+// read reduces an observation. mine is false where the channel's `when` says
+// that the message is not this flow's. What it returns is valid until the next
+// call.
+func (in *intake) read(channel int, o *message.Observation) (m *correlate.Message, mine bool) {
+	ch := &in.flow.Channels[channel]
+	plan := &ch.intake
+	in.seq++
+	in.message = correlate.Message{
+		IDs: in.message.IDs[:0], Listed: in.message.Listed[:0], Loose: in.message.Loose[:0],
+	}
+	m = &in.message
+	if plan.unwrap {
+		o = unwrapped(o)
+	}
+	problem := in.extract(ch, o)
+	if plan.when != nil && !plan.when.Test(&in.frame) {
+		return nil, false
+	}
+	m.Entry = correlate.Entry{
+		Seq: in.seq, Step: correlate.NoStep, Channel: int16(channel), Position: o.Position,
+		Time: in.time(plan, o), Seen: correlate.InstantOf(o.Seen),
+		Body: xxhash.Sum64(o.Payload), Tombstone: o.Payload == nil,
+		HasKey: o.Key != nil, Producer: o.ProducerClock && plan.clock == clockBroker,
+	}
+	if o.Key != nil {
+		m.Entry.Key = xxhash.Sum64(o.Key)
+	}
+	in.identify(plan, m)
+	for i := range plan.steps {
+		s := &plan.steps[i]
+		if s.when == nil || s.when.Test(&in.frame) {
+			m.Entry.Step, m.Opens = s.step, s.opens
+			break
+		}
+	}
+	in.detail(ch, problem)
+	if m.Entry.Step != correlate.NoStep {
+		m.Entry.Fields = in.retained(&in.flow.Steps[m.Entry.Step])
+		m.Entry.ID = in.messageID(plan, o)
+		m.Entry.Copy = in.dead || deadletter.IsCopy(o)
+	}
+	return m, true
+}
+
+// extract fills the slots of the channel; what is wrong with the body comes
+// back as a text, "" where nothing is.
+func (in *intake) extract(ch *Channel, o *message.Observation) (problem string) {
+	plan := &ch.intake
+	if n := len(plan.fields); cap(in.slots) < n {
+		in.slots = make([]payload.Value, n)
+	} else {
+		in.slots = in.slots[:n]
+		clear(in.slots)
+	}
+	in.frame.Self = in.slots
+	in.dead = false
+	if plan.death || ch.DeadLetters != nil {
+		in.death, in.dead = deadletter.Read(o)
+	}
+	problem = in.body(plan, o.Payload)
+	for slot, f := range plan.fields {
+		if f.Source != expression.Body {
+			in.slots[slot] = in.field(ch, f, o)
+		}
+	}
+	return problem
+}
+
+// body fills the slots that are paths into the body.
+func (in *intake) body(plan *intakePlan, data []byte) (problem string) {
+	if plan.format == formatText || plan.format == formatBytes {
+		in.plainBody(plan, data)
+		return ""
+	}
+	if data == nil || len(plan.order) == 0 && plan.format == formatAny {
+		return ""
+	}
+	if n := len(plan.order); cap(in.bodies) < n {
+		in.bodies = make([]payload.Value, n)
+	} else {
+		in.bodies = in.bodies[:n]
+	}
+	if err := plan.paths.Extract(data, in.bodies); err != nil {
+		return err.Error()
+	}
+	for i, slot := range plan.order {
+		in.slots[slot] = in.bodies[i]
+	}
+	return ""
+}
+
+func (in *intake) plainBody(plan *intakePlan, data []byte) {
+	if data == nil {
+		return
+	}
+	text := string(data)
+	if plan.format == formatBytes {
+		text = base64.StdEncoding.EncodeToString(data)
+	}
+	for _, slot := range plan.order {
+		in.slots[slot] = expression.Walk(payload.OfString(text), plan.fields[slot].Path)
+	}
+}
+
+// field reads one part of a message that is not its body.
+func (in *intake) field(ch *Channel, f expression.Field, o *message.Observation) payload.Value {
+	switch f.Source {
+	case expression.Text:
+		if o.Payload == nil {
+			return payload.Value{}
+		}
+		return textOf(string(o.Payload))
+	case expression.Tombstone:
+		return payload.OfBool(o.Payload == nil)
+	case expression.Key:
+		if o.Key == nil {
+			return payload.Value{}
+		}
+		return textOf(string(o.Key))
+	case expression.Channel:
+		return payload.OfString(ch.Name)
+	case expression.Position:
+		return payload.OfString(o.Position.String())
+	case expression.Time:
+		if t := in.time(&ch.intake, o); t.Known() {
+			return payload.OfTime(t.Time())
+		}
+		return payload.Value{}
+	case expression.Seen:
+		return payload.OfTime(o.Seen.UTC())
+	case expression.Redelivered:
+		return payload.OfBool(o.Redelivered)
+	case expression.Properties:
+		return propertyField(f, o)
+	case expression.Death:
+		return in.deathField(ch, f)
+	default:
+		return headerField(f, o)
+	}
+}
+
+// time is the message's time by the channel's clock.
+func (in *intake) time(plan *intakePlan, o *message.Observation) correlate.Instant {
+	switch plan.clock {
+	case clockSeen:
+		return correlate.InstantOf(o.Seen)
+	case clockField:
+		return instantOfValue(plan.time.Eval(&in.frame))
+	default:
+		return correlate.InstantOf(o.Time)
+	}
+}
+
+// identify evaluates the ids of the message.
+func (in *intake) identify(plan *intakePlan, m *correlate.Message) {
+	for i := range plan.ids {
+		p := &plan.ids[i]
+		v := p.expr.Eval(&in.frame)
+		if v.Kind() == payload.List {
+			for _, item := range v.List() {
+				if text := idText(item); text != "" {
+					m.Listed = appendID(m.Listed, p.name, text)
+				}
+			}
+			continue
+		}
+		text := idText(v)
+		switch {
+		case text == "":
+		case p.ties:
+			m.IDs = append(m.IDs, correlate.ID{Name: p.name, Value: text})
+		default:
+			m.Loose = append(m.Loose, correlate.ID{Name: p.name, Value: text})
+		}
+	}
+	in.looseLists(plan, m)
+}
+
+// looseLists moves listed ids of names that do not tie to the loose ones.
+func (in *intake) looseLists(_ *intakePlan, m *correlate.Message) {
+	kept := m.Listed[:0]
+	for _, id := range m.Listed {
+		if in.flow.IDs[id.Name].Ties {
+			kept = append(kept, id)
+		} else {
+			m.Loose = append(m.Loose, id)
+		}
+	}
+	m.Listed = kept
+}
+
+func appendID(ids []correlate.ID, name uint16, value string) []correlate.ID {
+	for _, have := range ids {
+		if have.Name == name && have.Value == value {
+			return ids
+		}
+	}
+	return append(ids, correlate.ID{Name: name, Value: value})
+}
+
+// idText is an id's value as text; "" for what is no id.
+func idText(v payload.Value) string {
+	switch v.Kind() {
+	case payload.String, payload.Number:
+		return strings.Clone(v.Text())
+	case payload.Int:
+		return strconv.FormatInt(v.Int(), 10)
+	case payload.Float:
+		return strconv.FormatFloat(v.Float(), 'f', -1, 64)
+	default:
+		return ""
+	}
+}
+
+// retained copies the slots that the step's entries keep: they must not share
+// memory with the observation.
+func (in *intake) retained(s *Step) []payload.Value {
+	if len(s.retained) == 0 {
+		return nil
+	}
+	kept := make([]payload.Value, len(s.retained))
+	for i, slot := range s.retained {
+		kept[i] = payload.Clone(in.slots[slot])
+	}
+	return kept
+}
+
+// messageID is a hash of the message's id; 0 where it has none.
+func (in *intake) messageID(plan *intakePlan, o *message.Observation) uint64 {
+	if plan.messageID != nil {
+		if text := idText(plan.messageID.Eval(&in.frame)); text != "" {
+			return nonZero(xxhash.Sum64String(text))
+		}
+		return 0
+	}
+	if text, ok := payload.MessageID(o); ok && text != "" {
+		return nonZero(xxhash.Sum64String(text))
+	}
+	return 0
+}
+
+func nonZero(h uint64) uint64 {
+	if h == 0 {
+		return 1
+	}
+	return h
+}
+
+// textOf is a text as expressions see it: bytes that are no UTF-8 in base64.
+func textOf(s string) payload.Value {
+	if !utf8.ValidString(s) {
+		s = base64.StdEncoding.EncodeToString([]byte(s))
+	}
+	return payload.OfString(s)
+}

@@ -1,0 +1,103 @@
+package flows
+
+import (
+	"slices"
+
+	"github.com/flowcheck/flowcheck/correlate"
+)
+
+// judgeCopies compares dead-lettered copies with their origins, and tells the
+// strays.
+func (j *judge) judgeCopies() {
+	for _, e := range j.order {
+		ch := &j.flow.Channels[e.Channel]
+		if e.Detail != nil && e.Detail.Stray != correlate.NotStray {
+			j.stray(ch, e)
+		}
+		if ch.DeadLetters == nil || ch.Copy == CopyNone || e.Detail == nil {
+			continue
+		}
+		if origin := j.origin(ch, e); origin != nil {
+			j.judgeCopy(ch, e, origin)
+		}
+	}
+}
+
+// stray tells of a message that is no step.
+func (j *judge) stray(ch *Channel, e *correlate.Entry) {
+	j.find(strayFinding(ch, e, j.evidence(e)))
+}
+
+func strayFinding(ch *Channel, e *correlate.Entry, evidence []Evidence) Finding {
+	f := Finding{Evidence: evidence, Actual: e.Detail.Text}
+	switch e.Detail.Stray {
+	case correlate.DeadLettered:
+		f.Kind, f.Text = DeadLettered, "a message was dead-lettered to "+ch.Name+", and no step of the flow is that"
+		f.Expected = "no message that is no step"
+	case correlate.Malformed:
+		f.Kind, f.Text = Malformed, "a body on "+ch.Name+" cannot be decoded: "+e.Detail.Text
+		f.Expected = "a body in the channel's format"
+	default:
+		f.Kind, f.Text = Unexpected, "a message on "+ch.Name+" is no step of the flow"
+		f.Expected = "only the flow's steps"
+	}
+	return f
+}
+
+// origin finds the message that e is a copy of: by the position in its headers,
+// else the chain's last message on the origin's channel.
+func (j *judge) origin(ch *Channel, e *correlate.Entry) *correlate.Entry {
+	var found *correlate.Entry
+	for _, o := range j.order {
+		if o == e || !slices.Contains(ch.DeadLetters, int(o.Channel)) || o.Step == correlate.NoStep {
+			continue
+		}
+		if e.Detail.Origin >= 0 && o.Channel != e.Detail.Origin {
+			continue
+		}
+		if e.Detail.OriginAt != (correlate.Entry{}).Position {
+			if o.Position == e.Detail.OriginAt {
+				return o
+			}
+			continue
+		}
+		if found != nil && found.Channel != o.Channel && e.Detail.Origin < 0 {
+			return nil // it may come from either
+		}
+		found = o
+	}
+	return found
+}
+
+func (j *judge) judgeCopy(ch *Channel, e, origin *correlate.Entry) {
+	differs := ""
+	switch {
+	case e.Detail.Payloads != nil:
+		if !slices.Contains(e.Detail.Payloads, origin.Body) && !slices.Contains(e.Detail.Payloads, origin.Tree) {
+			differs = "body"
+		}
+	case !e.Detail.Lifted:
+		differs = "body"
+	case e.Body != origin.Body || e.Tombstone != origin.Tombstone:
+		differs = "body"
+	}
+	keyed := ch.Copy == CopyWhole && !ch.intake.keyless && !j.flow.Channels[origin.Channel].intake.keyless
+	if keyed && (e.Key != origin.Key || e.HasKey != origin.HasKey) {
+		if differs != "" {
+			differs += " and "
+		}
+		differs += "key"
+	}
+	if differs == "" {
+		return
+	}
+	f := Finding{
+		Kind: Altered, Text: "the dead-lettered copy differs from its origin in " + differs,
+		Expected: "the origin's " + differs + ", unchanged", Actual: "another " + differs,
+		Evidence: j.evidence(e, origin),
+	}
+	if e.Step != correlate.NoStep {
+		f.Step = j.flow.Steps[e.Step].Name
+	}
+	j.find(f)
+}

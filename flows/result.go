@@ -1,0 +1,76 @@
+package flows
+
+import (
+	"github.com/flowcheck/flowcheck/correlate"
+	"github.com/flowcheck/flowcheck/message"
+)
+
+// Result is what an audit found: all that a report says.
+type Result struct {
+	Flow, About string
+	// Mode is run, verify, shadow or replay.
+	Mode      string
+	State     State
+	Messages  MessageCounts
+	Chains    ChainCounts
+	Channels  []ChannelCount
+	Scenarios []ScenarioResult
+	Findings  []Finding
+	Unknowns  []Unknown
+	// Warnings are worth knowing and no verdict.
+	Warnings []string
+	// Undecided, Redelivered and Retried are as in Verdict, of all chains.
+	Undecided, Redelivered, Retried int
+	// Timelines are the messages of the chains that have findings or unknowns, by
+	// the chain's name; of the first maxTimelines of them.
+	Timelines map[string][]Moment
+	// NearMisses are, for missing steps, messages that came close: by chain and
+	// step.
+	NearMisses map[NearKey]NearMiss
+}
+
+// MessageCounts counts the messages that the taps saw.
+type MessageCounts struct{ Seen, Matched, Unmatched int }
+
+// ChainCounts counts the chains judged.
+type ChainCounts struct {
+	Total, Pass, Fail, Unknown int
+	Outcomes                   map[string]int
+}
+
+// ChannelCount is how many messages the tap of a channel saw.
+type ChannelCount struct {
+	Name string
+	Seen int
+}
+
+// ScenarioResult is the verdict of one scenario.
+type ScenarioResult struct {
+	Name  string
+	State State
+	// Chains are the names of its chains.
+	Chains []string
+}
+
+// Moment is a message on a chain's timeline. Step is "" for a stray.
+type Moment struct {
+	Channel, Step string
+	Position      message.Position
+	Time, Seen    correlate.Instant
+	// Note says what is odd about it: a copy, a double.
+	Note string
+}
+
+// NearKey names a missing step of a chain.
+type NearKey struct{ Chain, Step string }
+
+// NearMiss is a message that was nearly the missing one.
+type NearMiss struct {
+	Evidence Evidence
+	// Why it is not the step: the parts of its `when` that do not hold.
+	Parts []Part
+	Text  string
+}
+
+// maxTimelines bounds the timelines that a result keeps.
+const maxTimelines = 100

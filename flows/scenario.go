@@ -1,0 +1,254 @@
+package flows
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/flowcheck/flowcheck/correlate"
+	"github.com/flowcheck/flowcheck/expression"
+	"github.com/flowcheck/flowcheck/message"
+	"github.com/flowcheck/flowcheck/payload"
+)
+
+// Scenario is a trigger and the outcome that it must have.
+type Scenario struct {
+	Name, About string
+	Covers      []string
+	// Outcome is the index of the expected outcome, -1 for any.
+	Outcome int
+	// Cases are the values of `case`, one run each; one nil where there are none.
+	Cases []Case
+	// Probes is how many probes the file asks for.
+	Probes int
+	// Timeout bounds the wait for the scenario; 0 is the flow's deadlines alone.
+	Timeout time.Duration
+
+	sends  []send
+	checks []*program
+	named  bool // it has cases
+}
+
+// Case is a value of `case`: one run of a scenario. The zero Case is none.
+type Case struct{ value payload.Value }
+
+// Data is the case as JSON has it; nil for none.
+func (c Case) Data() map[string]any {
+	data, _ := payload.ToAny(c.value).(map[string]any)
+	return data
+}
+
+// send is one message of a trigger.
+type send struct {
+	to         int
+	outcome    int // -1: the scenario's
+	key        template
+	headers    []templateMember
+	properties []templateMember
+	partition  template
+	body       template
+	text       template
+	base64     template
+	tombstone  bool
+}
+
+// Trigger is a message to be sent.
+type Trigger struct {
+	Channel   int
+	Message   message.Message
+	Partition *int32
+	// IDs are the ids of the message by the flow's correlate: those of the chain
+	// that it begins. None: its chain could not be recognised.
+	IDs map[string]string
+	// Outcome is the name of the outcome that its chain must have; "" for any.
+	Outcome string
+}
+
+// indices of the names that come later, in every scenario's scope.
+const (
+	nameVars = iota
+	nameEnv
+	nameID
+	nameCase
+	nameCount
+)
+
+// Triggers evaluates what the scenario sends, for one fresh id and one case.
+func (s *Scenario) Triggers(f *Flow, id string, kase Case) ([]Trigger, error) {
+	frame := scenarioFrame(id, kase.value)
+	in := newIntake(f)
+	triggers := make([]Trigger, 0, len(s.sends))
+	for i := range s.sends {
+		t, err := s.sends[i].trigger(f, frame)
+		if err != nil {
+			return nil, fmt.Errorf("scenario %q: message %d to %s: %w", s.Name, i+1, f.Channels[s.sends[i].to].Name, err)
+		}
+		t.IDs = in.idsOf(t)
+		outcome := s.Outcome
+		if s.sends[i].outcome >= 0 {
+			outcome = s.sends[i].outcome
+		}
+		if outcome >= 0 {
+			t.Outcome = f.Outcomes[outcome].Name
+		}
+		triggers = append(triggers, *t)
+	}
+	return triggers, nil
+}
+
+func scenarioFrame(id string, kase payload.Value) *expression.Frame {
+	names := make([]payload.Value, nameCount)
+	names[nameID], names[nameCase] = payload.OfString(id), kase
+	return &expression.Frame{Names: names}
+}
+
+// SendsTo names the channels of a broker that scenarios send to.
+func (f *Flow) SendsTo(broker int) []string {
+	var names []string
+	for i := range f.Scenarios {
+		for _, s := range f.Scenarios[i].sends {
+			ch := &f.Channels[s.to]
+			if ch.Broker == broker && !slices.Contains(names, ch.Name) {
+				names = append(names, ch.Name)
+			}
+		}
+	}
+	return names
+}
+
+// Label is the scenario's name in a report: with its case, if it has cases.
+func (s *Scenario) Label(kase Case) string {
+	if !s.named {
+		return s.Name
+	}
+	return s.Name + " " + payload.Short(kase.value, shortValue)
+}
+
+// idsOf are the tying ids that the flow's correlate finds in a trigger.
+func (in *intake) idsOf(t *Trigger) map[string]string {
+	ch := &in.flow.Channels[t.Channel]
+	o := &message.Observation{Message: t.Message, Channel: ch.Name, Seen: time.Unix(0, 0)}
+	if ch.intake.keyless {
+		o.Properties = map[string]any{"exchange": ch.Exchange}
+		if len(ch.RoutingKeys) > 0 {
+			o.Properties["routing-key"] = ch.RoutingKeys[0]
+		}
+		for name, v := range t.Message.Properties {
+			o.Properties[name] = v
+		}
+	}
+	m, mine := in.read(t.Channel, in.flow.Masked(o))
+	if !mine || m.Entry.Step == correlate.NoStep {
+		return nil
+	}
+	ids := map[string]string{}
+	for _, id := range m.IDs {
+		ids[in.flow.IDs[id.Name].Name] = id.Value
+	}
+	return ids
+}
+
+func (s *send) trigger(f *Flow, frame *expression.Frame) (*Trigger, error) {
+	t := &Trigger{Channel: s.to}
+	ch := &f.Channels[s.to]
+	var err error
+	if t.Message.Payload, err = s.payload(ch, frame); err != nil {
+		return nil, err
+	}
+	if s.key.set {
+		v, err := s.key.eval(frame)
+		if err != nil {
+			return nil, err
+		}
+		if !v.IsNil() {
+			t.Message.Key = []byte(payload.Plain(v))
+		}
+	}
+	for i := range s.headers {
+		name, v, err := s.headers[i].eval(frame)
+		if err != nil {
+			return nil, err
+		}
+		t.Message.Headers = append(t.Message.Headers, message.Header{Name: name, Value: headerValue(v, ch.intake.keyless)})
+	}
+	for i := range s.properties {
+		name, v, err := s.properties[i].eval(frame)
+		if err != nil {
+			return nil, err
+		}
+		if t.Message.Properties == nil {
+			t.Message.Properties = map[string]any{}
+		}
+		t.Message.Properties[name] = headerValue(v, true)
+	}
+	t.Partition, err = s.partitionNumber(frame)
+	return t, err
+}
+
+func (m *templateMember) eval(frame *expression.Frame) (string, payload.Value, error) {
+	name, err := m.name.eval(frame)
+	if err != nil {
+		return "", name, err
+	}
+	v, err := m.value.eval(frame)
+	return payload.Plain(name), v, err
+}
+
+func (s *send) partitionNumber(frame *expression.Frame) (*int32, error) {
+	if !s.partition.set {
+		return nil, nil
+	}
+	v, err := s.partition.eval(frame)
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.ParseInt(payload.Plain(v), 10, 32)
+	if err != nil || n < 0 || n > math.MaxInt32 {
+		return nil, fmt.Errorf("partition %s is no partition number", payload.Plain(v))
+	}
+	p := int32(n)
+	return &p, nil
+}
+
+// payload is the body as the channel's format has it.
+func (s *send) payload(ch *Channel, frame *expression.Frame) ([]byte, error) {
+	switch {
+	case s.tombstone:
+		return nil, nil
+	case s.text.set:
+		v, err := s.text.eval(frame)
+		return []byte(payload.Plain(v)), err
+	case s.base64.set:
+		v, err := s.base64.eval(frame)
+		if err != nil {
+			return nil, err
+		}
+		return base64.StdEncoding.DecodeString(v.Text())
+	case !s.body.set:
+		return []byte{}, nil
+	}
+	v, err := s.body.eval(frame)
+	switch {
+	case err != nil:
+		return nil, err
+	case ch.intake.format == formatText && v.Kind() == payload.String:
+		return []byte(v.Text()), nil
+	case ch.intake.format == formatBytes:
+		return base64.StdEncoding.DecodeString(v.Text())
+	}
+	return payload.AppendJSON(nil, v), nil
+}
+
+// headerValue is a value as a message has it: typed where the broker has types.
+func headerValue(v payload.Value, typed bool) any {
+	if v.IsNil() {
+		return nil
+	}
+	if typed {
+		return payload.ToAny(v)
+	}
+	return payload.Plain(v)
+}

@@ -1,0 +1,121 @@
+// Package report writes what an audit found: as text for people, as JSON by the
+// contracts, as JUnit XML for CI. Each is a function of the result alone.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/flowcheck/flowcheck/flows"
+)
+
+// jsonReport is the report of the contracts, field for field.
+type jsonReport struct {
+	Version     string         `json:"flowcheck"`
+	Flow        string         `json:"flow"`
+	Mode        string         `json:"mode"`
+	Verdict     string         `json:"verdict"`
+	Messages    jsonMessages   `json:"messages"`
+	Chains      jsonChains     `json:"chains"`
+	Scenarios   []jsonScenario `json:"scenarios"`
+	Findings    []jsonFinding  `json:"findings"`
+	Unknowns    []jsonUnknown  `json:"unknowns"`
+	Channels    []jsonChannel  `json:"channels"`
+	Undecided   int            `json:"undecided"`
+	Redelivered int            `json:"redelivered"`
+	Retried     int            `json:"retried"`
+	Warnings    []string       `json:"warnings"`
+}
+
+type jsonMessages struct {
+	Seen      int `json:"seen"`
+	Matched   int `json:"matched"`
+	Unmatched int `json:"unmatched"`
+}
+
+type jsonChains struct {
+	Total    int            `json:"total"`
+	Pass     int            `json:"pass"`
+	Fail     int            `json:"fail"`
+	Unknown  int            `json:"unknown"`
+	Outcomes map[string]int `json:"outcomes"`
+}
+
+type jsonScenario struct {
+	Name    string   `json:"name"`
+	Verdict string   `json:"verdict"`
+	Chains  []string `json:"chains"`
+}
+
+type jsonFinding struct {
+	Kind     string            `json:"kind"`
+	Chain    string            `json:"chain"`
+	IDs      map[string]string `json:"ids"`
+	Step     string            `json:"step"`
+	Rule     string            `json:"rule"`
+	Text     string            `json:"text"`
+	Expected string            `json:"expected"`
+	Actual   string            `json:"actual"`
+	Evidence []jsonEvidence    `json:"evidence"`
+}
+
+type jsonEvidence struct {
+	Channel  string `json:"channel"`
+	Position string `json:"position"`
+}
+
+type jsonUnknown struct {
+	Chain  string `json:"chain"`
+	Reason string `json:"reason"`
+}
+
+type jsonChannel struct {
+	Name string `json:"name"`
+	Seen int    `json:"seen"`
+}
+
+// JSON writes the result as one line: the contracts' report/1.
+func JSON(w io.Writer, r *flows.Result) error {
+	out := jsonReport{
+		Version: "report/1", Flow: r.Flow, Mode: r.Mode, Verdict: r.State.String(),
+		Messages: jsonMessages(r.Messages),
+		Chains:   jsonChains(r.Chains),
+		Findings: make([]jsonFinding, 0, len(r.Findings)), Unknowns: make([]jsonUnknown, 0, len(r.Unknowns)),
+		Scenarios: make([]jsonScenario, 0, len(r.Scenarios)), Channels: make([]jsonChannel, 0, len(r.Channels)),
+		Undecided: r.Undecided, Redelivered: r.Redelivered, Retried: r.Retried,
+		Warnings: append([]string{}, r.Warnings...),
+	}
+	for _, s := range r.Scenarios {
+		out.Scenarios = append(out.Scenarios, jsonScenario{s.Name, s.State.String(), append([]string{}, s.Chains...)})
+	}
+	for i := range r.Findings {
+		out.Findings = append(out.Findings, findingJSON(&r.Findings[i]))
+	}
+	for _, u := range r.Unknowns {
+		out.Unknowns = append(out.Unknowns, jsonUnknown(u))
+	}
+	for _, c := range r.Channels {
+		out.Channels = append(out.Channels, jsonChannel(c))
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(out); err != nil {
+		return fmt.Errorf("write the JSON report: %w", err)
+	}
+	return nil
+}
+
+func findingJSON(f *flows.Finding) jsonFinding {
+	j := jsonFinding{
+		Kind: string(f.Kind), Chain: f.Chain, IDs: f.IDs, Step: f.Step, Rule: f.Rule,
+		Text: f.Text, Expected: f.Expected, Actual: f.Actual, Evidence: make([]jsonEvidence, 0, len(f.Evidence)),
+	}
+	if j.IDs == nil {
+		j.IDs = map[string]string{}
+	}
+	for _, e := range f.Evidence {
+		j.Evidence = append(j.Evidence, jsonEvidence{e.Channel, e.Position.String()})
+	}
+	return j
+}

@@ -1,0 +1,142 @@
+// Package scenarios runs a flow's scenarios against the live system.
+//
+// The way of the data:
+//
+//	taps armed → triggers published → events of the taps ─┐
+//	                                                      ├→ recording
+//	                                                      └→ Audit → Result
+//
+// One goroutine, Run's, owns the audit; taps and publishers send to it. Nothing
+// sleeps: a scenario is over when its verdict cannot change any more and the
+// brokers, or the flow's settle, say that no double is on its way.
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/message"
+)
+
+// Config is what a run needs. All fields but Record, Only and Progress are
+// required.
+type Config struct {
+	Flow *flows.Flow
+	// Tappers and Publishers by the index of the broker in the flow. A publisher
+	// is needed only where a scenario sends.
+	Tappers    map[int]brokers.Tapper
+	Publishers map[int]brokers.Publisher
+	// Channels are the flow's channels as the brokers see them, by index.
+	Channels []brokers.Channel
+	// Only names the scenarios to run; empty: all.
+	Only []string
+	// Parallel is how many scenarios are under way at once; at least 1.
+	Parallel int
+	// Record, if not nil, is given the header and then every event.
+	Record Recorder
+	// Progress, if not nil, is called from Run's goroutine when something changed.
+	Progress func(Progress)
+	// Now reads the clock, NewID makes a scenario's fresh id.
+	Now   func() time.Time
+	NewID func() string
+	Log   *slog.Logger
+}
+
+// Recorder keeps what a run sees.
+type Recorder interface {
+	// Begin is called once, when every tap is armed.
+	Begin(message.RecordingHeader) error
+	// Event is called for each event, in the order of arrival.
+	Event(message.Event) error
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Stage                string // arming, running, closing
+	Scenarios, Done      int
+	Messages             int
+	Waiting              string // what the oldest scenario waits for
+	Since                time.Duration
+	WatchingForDoubles   int
+	Undecided, Published int
+}
+
+// Stats are the times of a run.
+type Stats struct {
+	// Armed is how long arming the taps took.
+	Armed time.Duration
+	// Decided is, of the slowest scenario, the time from the last message seen to
+	// the decision; Watched is how long was then waited for doubles.
+	Decided, Watched time.Duration
+	// Total is the whole run.
+	Total time.Duration
+}
+
+// ErrNothing: the flow has no scenario to run.
+var ErrNothing = errors.New("no scenario to run")
+
+// tapCloseTimeout bounds the removal of what the taps created.
+const tapCloseTimeout = 15 * time.Second
+
+// Run arms every tap, sends each scenario's trigger, and judges what comes of
+// it. It returns when every verdict is decided. When ctx ends it removes what
+// it created and returns ctx's error. A broker that cannot be reached or tapped
+// is an error; a trigger that could not be sent makes its scenario unknown.
+func Run(ctx context.Context, cfg Config) (result *flows.Result, stats Stats, err error) {
+	r := &runner{cfg: cfg, began: cfg.Now(), events: make(chan message.Event, eventBuffer)}
+	if err := r.choose(); err != nil {
+		return nil, stats, err
+	}
+	defer func() {
+		if closeErr := r.closeTaps(); closeErr != nil && err == nil {
+			err = closeErr
+		}
+	}()
+	if err := r.arm(ctx); err != nil {
+		return nil, stats, err
+	}
+	if err := r.loop(ctx); err != nil {
+		return nil, stats, err
+	}
+	result, err = r.finish(ctx)
+	r.stats.Total = cfg.Now().Sub(r.began)
+	return result, r.stats, err
+}
+
+// eventBuffer is how many events wait for the owner of the audit.
+const eventBuffer = 1024
+
+// choose lists the runs: a scenario once for each of its cases.
+func (r *runner) choose() error {
+	for i := range r.cfg.Flow.Scenarios {
+		s := &r.cfg.Flow.Scenarios[i]
+		if !chosen(r.cfg.Only, s.Name) {
+			continue
+		}
+		for _, kase := range s.Cases {
+			r.queue = append(r.queue, &instance{scenario: s, kase: kase, id: r.cfg.NewID()})
+		}
+	}
+	if len(r.queue) == 0 {
+		return fmt.Errorf("flow %s: %w", r.cfg.Flow.Name, ErrNothing)
+	}
+	r.all = r.queue
+	return nil
+}
+
+func chosen(only []string, name string) bool {
+	if len(only) == 0 {
+		return true
+	}
+	for _, o := range only {
+		if o == name {
+			return true
+		}
+	}
+	return false
+}
