@@ -105,6 +105,10 @@ func (r *references) to(what string, k known, names ...Text) {
 		if !name.IsSet() || isDynamic(name.Value) || k.has[name.Value] {
 			continue
 		}
+		if r.errs.full() {
+			r.errs.dropped++
+			continue
+		}
 		e := Errorf(name.Pos, "there is no %s %s", what, quote(name.Value))
 		if near := nearest(name.Value, k.names); near != "" {
 			e.Message += "; did you mean " + quote(near) + "?"

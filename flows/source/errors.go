@@ -37,7 +37,11 @@ func (e Error) Error() string {
 // Format writes the error, the source line with a caret under the column, and
 // the hint. Passwords in the line are masked.
 func (e Error) Format(w io.Writer) error {
-	_, err := io.WriteString(w, e.Error()+"\n"+excerpt(e.Position)+hint(e.Hint))
+	return e.format(w, &excerpts{})
+}
+
+func (e Error) format(w io.Writer, x *excerpts) error {
+	_, err := io.WriteString(w, e.Error()+"\n"+x.at(e.Position)+hint(e.Hint))
 	return err
 }
 
@@ -63,8 +67,9 @@ func (es Errors) Error() string {
 
 // Format writes each error with its source line, a caret and a hint.
 func (es Errors) Format(w io.Writer) error {
+	x := &excerpts{}
 	for _, e := range es {
-		if err := e.Format(w); err != nil {
+		if err := e.format(w, x); err != nil {
 			return err
 		}
 	}

@@ -1,18 +1,31 @@
 package source
 
 import (
+	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// excerpt returns the line of a position and a caret under its column, or ""
-// where the position has no line.
-func excerpt(p Position) string {
+// excerpts shows source lines. It keeps the last one, since errors come in the
+// order of the file, and a line can be as long as a file.
+type excerpts struct {
+	doc  *document
+	n    int
+	line []rune
+}
+
+// at returns the line of a position and a caret under its column, or "" where
+// the position has no line.
+func (x *excerpts) at(p Position) string {
 	const width = 120 // of what is shown of a long line
-	line := []rune(printable(masked(p.doc, p.Line)))
-	if !p.IsSet() || len(strings.TrimSpace(string(line))) == 0 {
+	if x.doc != p.doc || x.n != p.Line {
+		x.doc, x.n, x.line = p.doc, p.Line, []rune(printable(masked(p.doc, p.Line)))
+	}
+	line := x.line
+	if !p.IsSet() || !slices.ContainsFunc(line, func(r rune) bool { return !unicode.IsSpace(r) }) {
 		return ""
 	}
 	col := min(max(p.Col-1, 0), len(line))
@@ -42,30 +55,25 @@ func masked(doc *document, n int) string {
 	const secret = `(?i)(passw\w*|pwd|secret|token|credentials?)["']?\s*:\s*`
 	line := doc.line(n)
 	if regexp.MustCompile(secret + `[|>]?[-+0-9]*\s*$`).MatchString(doc.line(n - 1)) {
-		return maskFrom(line, len(line)-len(strings.TrimLeft(line, " ")))
+		value := strings.TrimLeft(line, " ")
+		return strings.TrimSuffix(line, value) + strings.Repeat("*", len(value))
 	}
 	line = maskGroup(line, regexp.MustCompile(`://[^:/@\s]*:([^\s]*)@`))
 	return maskGroup(line, regexp.MustCompile(secret+`("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,}]+)`))
 }
 
 // maskGroup masks what the last group of the expression matches, but for a
-// reference to a secret: ${…}.
+// reference to a secret: ${…}. The number of bytes stays.
 func maskGroup(line string, re *regexp.Regexp) string {
+	out := []byte(line)
 	for _, m := range re.FindAllStringSubmatchIndex(line, -1) {
 		from, to := m[len(m)-2], m[len(m)-1]
-		value := line[from:to]
-		if strings.HasPrefix(strings.Trim(value, `"'`), "${") {
+		if strings.HasPrefix(strings.TrimLeft(line[from:to], `"'`), "${") {
 			continue
 		}
-		line = line[:from] + maskFrom(value, 0) + line[to:]
+		copy(out[from:to], bytes.Repeat([]byte("*"), to-from))
 	}
-	return line
-}
-
-// maskFrom replaces each character from a byte offset on. The number of bytes
-// stays, so that offsets do; of characters it stays for ASCII.
-func maskFrom(s string, from int) string {
-	return s[:from] + strings.Repeat("*", len(s)-from)
+	return string(out)
 }
 
 // printable replaces characters that would act on a terminal, or turn the text

@@ -4,7 +4,7 @@ import "strings"
 
 // nearest returns the known word that was most likely meant, or "".
 func nearest(word string, known []string) string {
-	const longest, most = 64, 1000
+	const longest, most = 64, 500
 	if len(word) > longest {
 		return ""
 	}

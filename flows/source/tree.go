@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -72,6 +73,8 @@ type converter struct {
 	done  map[*yaml.Node]converted // anchored nodes
 	nodes int                      // expanded so far
 	full  bool                     // a bound was reached, and reported
+
+	line, col, byte int // of the last byteAt
 }
 
 // converted is an anchored node's Data, and its size with all aliases expanded.
@@ -103,6 +106,7 @@ func (c *converter) node(n *yaml.Node, depth int) Data {
 		return c.alias(n, at)
 	}
 	c.refuse(n, at)
+	at = c.behindAnchor(n, at)
 	before := c.nodes
 	data := Data{Pos: at}
 	switch n.Kind {
@@ -140,6 +144,33 @@ func (c *converter) room(at Position, nodes, depth int) bool {
 	}
 	c.full = true
 	return false
+}
+
+// behindAnchor returns the place of the value itself, where an anchor stands
+// before it on its line.
+func (c *converter) behindAnchor(n *yaml.Node, at Position) Position {
+	if n.Anchor == "" {
+		return at
+	}
+	line := c.doc.line(at.Line)
+	rest, ok := strings.CutPrefix(line[c.byteAt(at):], "&"+n.Anchor)
+	value := strings.TrimLeft(rest, " \t")
+	if !ok || value == "" || value[0] == '#' {
+		return at
+	}
+	before := len(line) - len(value) - c.byteAt(at)
+	return c.doc.at(at.Line, at.Col+utf8.RuneCountInString(line[c.byteAt(at):][:before]))
+}
+
+// byteAt returns the byte of its line at which a place is. It remembers the last
+// place, so that going through a long line takes one pass.
+func (c *converter) byteAt(at Position) int {
+	if at.Line != c.line || at.Col < c.col {
+		c.line, c.col, c.byte = at.Line, 1, 0
+	}
+	c.byte += byteOf(c.doc.line(at.Line)[c.byte:], at.Col-c.col+1)
+	c.col = at.Col
+	return c.byte
 }
 
 func (c *converter) alias(n *yaml.Node, at Position) Data {
