@@ -139,8 +139,9 @@ func (doc *document) mentions(key string) bool {
 }
 
 func size(n int) string {
-	if n < 10<<20 {
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	const mib = 1 << 20
+	if n < 10*mib {
+		return fmt.Sprintf("%.1f MiB", math.Ceil(float64(n)/mib*10)/10)
 	}
-	return fmt.Sprintf("%d MiB", n>>20)
+	return fmt.Sprintf("%d MiB", n/mib)
 }

@@ -88,6 +88,9 @@ func complaints() []complaint {
 		{message: "", context: "alias", text: "`*` begins an alias", hint: "a value that begins with `*` needs quotes"},
 		{message: "", context: "anchor", text: "`&` begins an anchor", hint: "a value that begins with `&` needs quotes"},
 		{message: "", context: "tag", text: "`!` begins a YAML tag, which a flow file does not have", hint: "an expression that begins with `!` needs quotes, or `not` instead"},
+		{message: "block sequence entries are not allowed", text: "`- ` begins an item of a list, for which there is no place here", hint: "begin the list in a line of its own; a value that begins with `- ` needs quotes"},
+		{message: "directive", text: "a directive of YAML, which a flow file does not have", hint: "leave out the line that begins with %"},
+		{message: "incompatible YAML", text: "a directive of YAML, which a flow file does not have", hint: "leave out the line that begins with %"},
 		{message: "exceeded max depth", text: "nested too deep"},
 		{message: "control characters", text: "a character that YAML does not have", hint: "inside double quotes write it as \\u and four digits"},
 	}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -30,6 +31,9 @@ func Load(name string, data []byte, open Open) (*File, Errors) {
 
 // LoadVars reads a file of values, as --vars takes it: a map of names.
 func LoadVars(name string, data []byte) ([]Var, Errors) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil, nil
+	}
 	errs := &collector{}
 	doc, refused := newDocument(name, data)
 	if refused != nil {
@@ -38,8 +42,12 @@ func LoadVars(name string, data []byte) ([]Var, Errors) {
 	d := &decoder{doc: doc, errs: errs}
 	root, _ := d.tree()
 	var out []Var
-	if root.IsSet() {
-		out = val{d, name, root}.vars()
+	switch v := (val{d, "", root}); root.Kind {
+	case Absent:
+	case Map:
+		out = v.vars()
+	default:
+		v.failHint("write limit: 100", "a file of values must be a map of names, not %s", v.Kind.a())
 	}
 	return out, errs.all()
 }
