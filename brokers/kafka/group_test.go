@@ -28,8 +28,13 @@ type taken struct {
 // and waits until it has its partitions.
 func (e *env) join(t testing.TB, topic string) *member {
 	t.Helper()
+	return e.joinAt(t, topic, sarama.OffsetOldest)
+}
+
+func (e *env) joinAt(t testing.TB, topic string, initial int64) *member {
+	t.Helper()
 	conf := plainConfig()
-	conf.Consumer.Offsets.Initial = sarama.OffsetOldest
+	conf.Consumer.Offsets.Initial = initial
 	conf.Consumer.Offsets.AutoCommit.Enable = false
 	conf.Consumer.Group.Rebalance.Timeout = 10 * time.Second
 	conf.Consumer.MaxWaitTime = 50 * time.Millisecond

@@ -23,11 +23,11 @@ type group struct {
 // reads reports whether a member of the group reads the topic.
 func (g *group) reads(topic string) bool { return slices.Contains(g.topics, topic) }
 
-// opaque is a group of which it cannot be told what it reads.
+// opaque is a group of which it cannot be told what it reads, or how far it is.
 type opaque struct{ name, why string }
 
 func (o opaque) Error() string {
-	return fmt.Sprintf("what group %s reads cannot be told: %s; name the channel's consumers", o.name, o.why)
+	return fmt.Sprintf("how far group %s is cannot be told: %s; name the channel's other consumers", o.name, o.why)
 }
 
 // liveGroups lists the groups that have members, with what they read. Of those
@@ -49,6 +49,27 @@ func (c *cluster) liveGroups(ctx context.Context) ([]*group, error) {
 		return nil, err
 	}
 	return all, nil
+}
+
+// tells returns an error for a group that keeps its offsets elsewhere, as share
+// groups do: to OffsetFetch it looks as if it had committed nothing.
+func (c *cluster) tells(ctx context.Context, name string) error {
+	for _, id := range c.brokerIDs() {
+		addr, err := c.address(id)
+		if err != nil {
+			return err
+		}
+		listed, err := c.listGroups(ctx, addr)
+		if err != nil {
+			return failed("list the groups", err)
+		}
+		for _, g := range listed {
+			if g.name == name && g.kind == "share" {
+				return opaque{g.name, "it is a share group"}
+			}
+		}
+	}
+	return nil
 }
 
 // listGroups lists the groups of one coordinator that may have members.
@@ -231,10 +252,19 @@ func (c *cluster) askCommitted(ctx context.Context, g *group, wanted map[string]
 	if err != nil {
 		return nil, err
 	}
-	if err := answer.GroupError(); !errors.Is(err, sarama.ErrNoError) {
+	found := map[spot]int64{}
+	switch err := answer.GroupError(); err {
+	case sarama.ErrNoError:
+	case sarama.ErrGroupIDNotFound: // some brokers say so, others that it has committed nothing
+		for topic, partitions := range wanted {
+			for _, id := range partitions {
+				found[spot{topic, id}] = -1
+			}
+		}
+		return found, nil
+	default:
 		return nil, err
 	}
-	found := map[spot]int64{}
 	for topic, partitions := range wanted {
 		for _, id := range partitions {
 			s := spot{topic, id}

@@ -71,6 +71,11 @@ func (q *quiet) busy(ctx context.Context, ch brokers.Channel) (string, error) {
 		if done[i], err = c.committed(ctx, g, spots); err != nil {
 			return "", err
 		}
+		if named := len(ch.Consumers) > 0; named && !anywhere(done[i]) {
+			if err := c.tells(ctx, g.name); err != nil {
+				return "", err
+			}
+		}
 	}
 	ends, err := q.ends(ctx, ch.Topic, spots)
 	if err != nil {
@@ -114,6 +119,16 @@ func (q *quiet) consumers(ctx context.Context, ch brokers.Channel) (groups []*gr
 	return groups, nil
 }
 
+// anywhere reports whether a group has committed in any partition.
+func anywhere(done map[spot]int64) bool {
+	for _, offset := range done {
+		if offset >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // ends is where a topic's partitions end.
 type ends struct {
 	topic string
@@ -145,7 +160,7 @@ func (q *quiet) ends(ctx context.Context, topic string, spots map[spot]place) (e
 // lag says where the group has something to read, or "".
 func (q *quiet) lag(ctx context.Context, g *group, done map[spot]int64, e ends) (string, error) {
 	if g.rebalancing {
-		if g.reads(e.topic) || slices.ContainsFunc(slices.Collect(maps.Values(done)), func(o int64) bool { return o >= 0 }) {
+		if g.reads(e.topic) || anywhere(done) {
 			return fmt.Sprintf("group %s is rebalancing", g.name), nil
 		}
 		return "", nil
