@@ -68,7 +68,7 @@ func closeTapper(r *rig) {
 	unchanged()
 	r.publish(p, ch, texts(3)...)
 	w.silent("after Tapper.Close returned")
-	if _, err := t.Tap(r.ctx(), brokers.TapConfig{Channels: []brokers.Channel{ch}, Events: w.events}); err == nil {
+	if _, err := r.armAt(t, brokers.Start{}, ch); err == nil {
 		r.Fatalf("a closed tapper taps")
 	}
 }

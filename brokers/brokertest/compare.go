@@ -31,23 +31,18 @@ func (r *rig) same(got []message.Observation, want []message.Message) {
 	for _, o := range got {
 		count[string(o.Payload)]--
 	}
+	lost := 0
+	for _, n := range count {
+		lost += max(n, 0)
+	}
 	for payload, n := range count {
-		if n > 0 {
-			r.Fatalf("lost: %d of %d messages, among them %q", missing(count), len(want), payload)
-		}
-		if n < 0 {
+		switch {
+		case n > 0:
+			r.Fatalf("lost: %d of %d messages, among them %q", lost, len(want), payload)
+		case n < 0 && lost == 0:
 			r.Fatalf("seen %d times more than published: %q", -n, payload)
 		}
 	}
-}
-
-// missing counts what was published and not seen.
-func missing(count map[string]int) int {
-	n := 0
-	for _, c := range count {
-		n += max(c, 0)
-	}
-	return n
 }
 
 // sameBytes fails if the bytes differ; nil and empty differ, too.

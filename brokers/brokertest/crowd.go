@@ -46,7 +46,10 @@ func (r *rig) startCrowd(p brokers.Publisher, ch brokers.Channel, n int) *crowd 
 		default:
 			close(c.halt)
 		}
-		c.publishers.Wait()
+		r.finally("Publish with a cancelled context", func() error {
+			c.publishers.Wait()
+			return nil
+		})
 	})
 	return c
 }

@@ -66,11 +66,7 @@ func (r *rig) tapper() brokers.Tapper {
 	if err != nil {
 		r.Fatalf("OpenTapper: %v", err)
 	}
-	r.Cleanup(func() {
-		if err := t.Close(); err != nil {
-			r.Errorf("closing the tapper: %v", err)
-		}
-	})
+	r.Cleanup(func() { r.finally("closing the tapper", t.Close) })
 	return t
 }
 
@@ -78,11 +74,7 @@ func (r *rig) tapper() brokers.Tapper {
 func (r *rig) publisher() brokers.Publisher {
 	r.Helper()
 	p := r.openPublisher()
-	r.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			r.Errorf("closing the publisher: %v", err)
-		}
-	})
+	r.Cleanup(func() { r.finally("closing the publisher", p.Close) })
 	return p
 }
 
@@ -170,6 +162,13 @@ func (r *rig) eventually(what string, ask func() string) {
 // within runs f and fails if it does not return in time.
 func (r *rig) within(what string, f func()) {
 	r.Helper()
+	if !r.returns(f) {
+		r.Fatalf("%s did not return within %s", what, r.s.Patience)
+	}
+}
+
+// returns reports whether f returns in time.
+func (r *rig) returns(f func()) bool {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -177,8 +176,22 @@ func (r *rig) within(what string, f func()) {
 	}()
 	select {
 	case <-done:
+		return true
 	case <-time.After(r.s.Patience):
-		r.Fatalf("%s did not return within %s", what, r.s.Patience)
+		return false
+	}
+}
+
+// finally cleans up. It reports what goes wrong, and goes on.
+func (r *rig) finally(what string, f func() error) {
+	r.Helper()
+	result := make(chan error, 1)
+	if !r.returns(func() { result <- f() }) {
+		r.Errorf("%s: it did not return within %s", what, r.s.Patience)
+		return
+	}
+	if err := <-result; err != nil {
+		r.Errorf("%s: %v", what, err)
 	}
 }
 

@@ -130,7 +130,6 @@ func (w *watch) observation(e message.Event) message.Observation {
 
 // close ends the tap; by then it may be closed already.
 func (w *watch) close() {
-	if err := w.tap.Close(w.r.ctx()); err != nil {
-		w.r.Errorf("closing the tap: %v", err)
-	}
+	ctx := w.r.ctx()
+	w.r.finally("closing the tap", func() error { return w.tap.Close(ctx) })
 }

@@ -4,13 +4,18 @@ import (
 	"testing"
 
 	"github.com/flowcheck/flowcheck/brokers/brokertest"
+	"github.com/flowcheck/flowcheck/brokers/memory"
 	"github.com/flowcheck/flowcheck/brokers/memory/memorytest"
 )
 
 func TestConformance(t *testing.T) {
-	t.Run("topic", func(t *testing.T) { brokertest.Run(t, memorytest.Topic()) })
-	t.Run("exchange", func(t *testing.T) { brokertest.Run(t, memorytest.Exchange()) })
-	t.Run("queue", func(t *testing.T) { brokertest.Run(t, memorytest.Queue()) })
-	t.Run("SNS", func(t *testing.T) { brokertest.Run(t, memorytest.SNS()) })
-	t.Run("SQS", func(t *testing.T) { brokertest.Run(t, memorytest.SQS()) })
+	for name, face := range map[string]func() (brokertest.Subject, *memory.Server){
+		"topic": memorytest.Topic, "exchange": memorytest.Exchange, "queue": memorytest.Queue,
+		"SNS": memorytest.SNS, "SQS": memorytest.SQS,
+	} {
+		t.Run(name, func(t *testing.T) {
+			subject, _ := face()
+			brokertest.Run(t, subject)
+		})
+	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Exchange describes exchanges, tapped by routing keys.
-func Exchange() brokertest.Subject {
+func Exchange() (brokertest.Subject, *memory.Server) {
 	f := newFace()
 	s := f.amqp()
 	s.NewChannel = f.newExchange
@@ -25,11 +25,11 @@ func Exchange() brokertest.Subject {
 		t.Cleanup(func() { f.DeleteExchange(name) })
 		return []brokers.Channel{{Exchange: name}}
 	}
-	return s
+	return s, f.Server
 }
 
 // Queue describes queues, tapped by their bindings.
-func Queue() brokertest.Subject {
+func Queue() (brokertest.Subject, *memory.Server) {
 	f := newFace()
 	s := f.amqp()
 	s.NewChannel = f.newQueue
@@ -40,7 +40,7 @@ func Queue() brokertest.Subject {
 		t.Cleanup(func() { f.DeleteQueue(name) })
 		return []brokers.Channel{{Queue: name}}
 	}
-	return s
+	return s, f.Server
 }
 
 // amqp is what exchanges and queues have in common.

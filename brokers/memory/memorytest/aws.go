@@ -11,18 +11,18 @@ import (
 )
 
 // SNS describes SNS topics.
-func SNS() brokertest.Subject {
+func SNS() (brokertest.Subject, *memory.Server) {
 	f := newFace()
 	s := f.aws()
 	s.NewChannel = f.newSNS
 	s.NewConsumer = func(t testing.TB, ch brokers.Channel) brokertest.Consumer { return f.newReceiver(ch.SNS + "-work") }
 	s.Claims.Quiet = true
 	s.Unserved = map[string]string{"untappable": "every SNS topic can be tapped"}
-	return s
+	return s, f.Server
 }
 
 // SQS describes SQS queues that flowcheck may consume.
-func SQS() brokertest.Subject {
+func SQS() (brokertest.Subject, *memory.Server) {
 	f := newFace()
 	s := f.aws()
 	s.NewChannel = f.newSQS
@@ -38,7 +38,7 @@ func SQS() brokertest.Subject {
 		"starts-at-end": intrusive, "two-taps": intrusive, "competing-consumer": intrusive, "undisturbed": intrusive,
 		"quiet": intrusive,
 	}
-	return s
+	return s, f.Server
 }
 
 // aws is what SNS topics and SQS queues have in common.

@@ -1,6 +1,6 @@
 // Package memorytest describes the memory adapter to the conformance suite,
-// once for each kind of address that it has. The suite's own tests break these
-// subjects on purpose.
+// once for each kind of address that it has, each on a server of its own, which
+// is returned, too. The suite's own tests break these subjects on purpose.
 package memorytest
 
 import (

@@ -6,11 +6,12 @@ import (
 
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/brokers/brokertest" //nolint:depguard // for tests only
+	"github.com/flowcheck/flowcheck/brokers/memory"     //nolint:depguard // for tests only
 	"github.com/flowcheck/flowcheck/message"
 )
 
 // Topic describes topics in partitions.
-func Topic() brokertest.Subject {
+func Topic() (brokertest.Subject, *memory.Server) {
 	f := newFace()
 	s := f.subject()
 	s.NewChannel = f.newTopic
@@ -23,7 +24,7 @@ func Topic() brokertest.Subject {
 		ExactCatchUp: true, Quiet: true, Identity: true, MaxMessage: maxMessage,
 	}
 	s.Unserved = map[string]string{"untappable": "every topic can be tapped"}
-	return s
+	return s, f.Server
 }
 
 // newTopic makes a topic; nobody need read it.
