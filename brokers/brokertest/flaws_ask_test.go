@@ -55,7 +55,7 @@ func opensLate(s *brokertest.Subject, _ works) {
 	breakIt(s, faults{openPublisher: func(_ context.Context, cfg brokers.Config, next openPublisher) (brokers.Publisher, error) {
 		p, err := next(context.Background(), cfg)
 		if err != nil {
-			return idlePublisher{}, nil
+			p = idlePublisher{}
 		}
 		return p, nil
 	}})

@@ -164,7 +164,7 @@ func forgetful() faults {
 				mu.Lock()
 				defer mu.Unlock()
 				if !closed {
-					next(context.Background(), ch, m)
+					_, _ = next(context.Background(), ch, m)
 				}
 			})
 			return brokers.Receipt{}, nil

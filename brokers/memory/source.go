@@ -15,10 +15,9 @@ type source interface {
 	read(now time.Time) (event message.Event, sent func())
 	// changed is closed when there may be more to read, or less left.
 	changed() <-chan struct{}
-	// last numbers what the broker has accepted so far, and left reports whether
-	// anything up to such a number has not been sent yet.
-	last() int64
-	left(upTo int64) bool
+	// due returns a func that reports whether anything of what the broker has
+	// accepted by now has not been sent yet.
+	due() (left func() bool)
 }
 
 // partitionSource reads a partition by offset.
@@ -54,8 +53,11 @@ func (t *partitionSource) goOn(next int64) func() {
 }
 
 func (t *partitionSource) changed() <-chan struct{} { return t.p.changed.wait() }
-func (t *partitionSource) last() int64              { return t.p.end() }
-func (t *partitionSource) left(upTo int64) bool     { return t.next < upTo }
+
+func (t *partitionSource) due() func() bool {
+	end := t.p.end()
+	return func() bool { return t.next < end }
+}
 
 // queueSource reads a queue of the tap's own.
 type queueSource struct {
@@ -89,10 +91,14 @@ func (t *queueSource) read(now time.Time) (message.Event, func()) {
 }
 
 func (t *queueSource) changed() <-chan struct{} { return t.q.changed.wait() }
-func (t *queueSource) last() int64              { return t.q.nextSeq - 1 }
 
-func (t *queueSource) left(upTo int64) bool {
-	return t.q.lost.before(upTo) || t.hand != 0 && t.hand <= upTo || len(t.q.ready) > 0 && t.q.ready[0].seq <= upTo
+func (t *queueSource) due() func() bool {
+	last := t.q.nextSeq - 1
+	return func() bool {
+		inHand := t.hand != 0 && t.hand <= last
+		waiting := len(t.q.ready) > 0 && t.q.ready[0].seq <= last
+		return t.q.lost.before(last) || inHand || waiting
+	}
 }
 
 // sqsSource receives from an SQS queue and deletes what it has sent: the queue
@@ -129,10 +135,14 @@ func (t *sqsSource) read(now time.Time) (message.Event, func()) {
 func (t *sqsSource) giveBack() { t.s.hide(t.q, t.handle, 0) }
 
 func (t *sqsSource) changed() <-chan struct{} { return t.q.changed.wait() }
-func (t *sqsSource) last() int64              { return t.q.lastSeq }
 
-func (t *sqsSource) left(upTo int64) bool {
-	return t.q.lost.before(upTo) || t.hand != 0 && t.hand <= upTo || len(t.q.messages) > 0 && t.q.messages[0].seq <= upTo
+func (t *sqsSource) due() func() bool {
+	last := t.q.lastSeq
+	return func() bool {
+		inHand := t.hand != 0 && t.hand <= last
+		waiting := len(t.q.messages) > 0 && t.q.messages[0].seq <= last
+		return t.q.lost.before(last) || inHand || waiting
+	}
 }
 
 // losses is what was pushed out of a tap's queue since it last looked.

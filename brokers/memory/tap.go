@@ -72,23 +72,23 @@ func (t *tap) poll(src source) (event message.Event, sent func(), more <-chan st
 // CatchUp waits until all that was accepted when it was called has been sent.
 func (t *tap) CatchUp(ctx context.Context) (brokers.Caught, error) {
 	t.s.mu.Lock()
-	upTo := make([]int64, len(t.sources))
+	left := make([]func() bool, len(t.sources))
 	for i, src := range t.sources {
-		upTo[i] = src.last()
+		left[i] = src.due()
 	}
 	t.s.mu.Unlock()
 	for i, src := range t.sources {
-		if err := t.await(ctx, src, upTo[i]); err != nil {
+		if err := t.await(ctx, src, left[i]); err != nil {
 			return brokers.Caught{}, fmt.Errorf("catch up: %w", err)
 		}
 	}
 	return brokers.Caught{Exact: true}, nil
 }
 
-// await waits until nothing up to a number is left to send.
-func (t *tap) await(ctx context.Context, src source, upTo int64) error {
+// await waits until nothing is left to send.
+func (t *tap) await(ctx context.Context, src source, left func() bool) error {
 	for {
-		less := t.left(src, upTo)
+		less := t.less(src, left)
 		select {
 		case <-t.stop:
 			return errors.New("the tap is closed")
@@ -106,11 +106,11 @@ func (t *tap) await(ctx context.Context, src source, upTo int64) error {
 	}
 }
 
-// left returns nil where nothing is left to send, else what to wait for.
-func (t *tap) left(src source, upTo int64) <-chan struct{} {
+// less returns nil where nothing is left to send, else what to wait for.
+func (t *tap) less(src source, left func() bool) <-chan struct{} {
 	t.s.mu.Lock()
 	defer t.s.mu.Unlock()
-	if !src.left(upTo) {
+	if !left() {
 		return nil
 	}
 	return src.changed()
