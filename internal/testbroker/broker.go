@@ -12,6 +12,7 @@ package testbroker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -78,6 +79,11 @@ func (b *Broker) Kill() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.server.end(syscall.SIGKILL, 10*time.Second)
+}
+
+// Discard ends the broker at once, for when its data is no longer wanted.
+func (b *Broker) Discard() error {
+	return errors.Join(b.Kill(), b.Stop())
 }
 
 // Restart starts the broker again on the same ports and data, after stopping it if it still runs, and returns once

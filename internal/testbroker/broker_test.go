@@ -18,12 +18,14 @@ import (
 )
 
 func TestKafkaComesBackAfterACrash(t *testing.T) {
+	t.Parallel()
 	b := OwnKafka(t)
 	onlyLoopback(t, b.Pid())
 	crashAndRestart(t, b, func() error { return connects(t.Context(), b.URL) })
 }
 
 func TestRabbitMQKeepsADurableQueueThroughACrashAndEndsWhole(t *testing.T) {
+	t.Parallel()
 	b := OwnRabbitMQ(t)
 	onlyLoopback(t, b.Pid())
 	if !strings.HasPrefix(b.URL, "amqp://guest:guest@127.0.0.1:") {
@@ -41,7 +43,7 @@ func TestRabbitMQKeepsADurableQueueThroughACrashAndEndsWhole(t *testing.T) {
 	if err := syscall.Kill(mapper, 0); err != nil {
 		t.Fatalf("port mapper %d: %v", mapper, err)
 	}
-	if err := b.Stop(); err != nil {
+	if err := b.Discard(); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Kill(mapper, 0); err == nil {
@@ -50,6 +52,7 @@ func TestRabbitMQKeepsADurableQueueThroughACrashAndEndsWhole(t *testing.T) {
 }
 
 func TestMinistackServesSNSAndSQS(t *testing.T) {
+	t.Parallel()
 	b := OwnMinistack(t)
 	onlyLoopback(t, b.Pid())
 	for _, action := range []string{"ListTopics", "ListQueues"} {
@@ -61,6 +64,7 @@ func TestMinistackServesSNSAndSQS(t *testing.T) {
 }
 
 func TestElasticMQServesSQS(t *testing.T) {
+	t.Parallel()
 	b := OwnElasticMQ(t)
 	onlyLoopback(t, b.Pid())
 	body := call(t, http.MethodPost, b.URL, "application/x-www-form-urlencoded",

@@ -68,25 +68,25 @@ func lacking(t testing.TB, format string, args ...any) {
 	}
 }
 
-// OwnKafka starts a Kafka for this test alone and stops it at the test's end.
+// OwnKafka starts a Kafka for this test alone and ends it with the test.
 func OwnKafka(t testing.TB) *Broker {
 	t.Helper()
 	return own(t, StartKafka, KafkaJars(Home()))
 }
 
-// OwnRabbitMQ starts a RabbitMQ for this test alone and stops it at the test's end.
+// OwnRabbitMQ starts a RabbitMQ for this test alone and ends it with the test.
 func OwnRabbitMQ(t testing.TB) *Broker {
 	t.Helper()
 	return own(t, StartRabbitMQ, RabbitMQServer)
 }
 
-// OwnMinistack starts a ministack for this test alone and stops it at the test's end.
+// OwnMinistack starts a ministack for this test alone and ends it with the test.
 func OwnMinistack(t testing.TB) *Broker {
 	t.Helper()
 	return own(t, StartMinistack, MinistackVenv(Home()))
 }
 
-// OwnElasticMQ starts an ElasticMQ for this test alone and stops it at the test's end.
+// OwnElasticMQ starts an ElasticMQ for this test alone and ends it with the test.
 func OwnElasticMQ(t testing.TB) *Broker {
 	t.Helper()
 	return own(t, StartElasticMQ, ElasticMQJars(Home()))
@@ -105,7 +105,7 @@ func own(t testing.TB, start func(context.Context, Options) (*Broker, error), pr
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := b.Stop(); err != nil {
+		if err := b.Discard(); err != nil {
 			t.Error(err)
 		}
 	})

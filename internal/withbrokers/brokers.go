@@ -96,7 +96,7 @@ func stopAll(all []started) []error {
 			continue
 		}
 		wg.Go(func() {
-			if err := s.broker.Stop(); err != nil {
+			if err := s.broker.Discard(); err != nil {
 				errs[i] = fmt.Errorf("stop %s: %w", s.name, err)
 			}
 		})
