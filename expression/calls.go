@@ -56,7 +56,7 @@ func (r *resolver) function(n *ast.BuiltinNode, fn *function) node {
 		}
 		made.args = append(made.args, arg)
 	}
-	if want := fn.arity(); !slices.Contains(want, len(made.args)) && fn.many == nil {
+	if want := fn.arity(); len(want) > 0 && !slices.Contains(want, len(made.args)) {
 		return r.errorf(n, "%s takes %s, not %d", n.Name, arguments(want), len(made.args))
 	}
 	if len(made.args) == 0 {

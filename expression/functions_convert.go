@@ -100,8 +100,8 @@ func (f *Frame) plain(v payload.Value) (text string, ok bool) {
 }
 
 func (f *Frame) json(v payload.Value) (text string, ok bool) {
-	b, ok := payload.AppendJSONWithin(nil, v, max(f.bytes, 0))
-	if !f.room(len(b)) || !f.work(len(b)/4) || !ok {
+	b, ok := payload.AppendJSONWithin(nil, v, max(min(f.bytes, f.steps), 0))
+	if !ok || !f.room(len(b)) || !f.work(len(b)) {
 		f.exceed()
 		return "", false
 	}

@@ -8,8 +8,8 @@ import (
 )
 
 var listFunctions = map[string]*function{
-	"first":   {one: func(f *Frame, a payload.Value) payload.Value { return f.item(a, 0) }},
-	"last":    {one: func(f *Frame, a payload.Value) payload.Value { return f.item(a, -1) }},
+	"first":   {one: func(_ *Frame, a payload.Value) payload.Value { return at(a.List(), 0) }},
+	"last":    {one: func(_ *Frame, a payload.Value) payload.Value { return at(a.List(), -1) }},
 	"get":     {two: (*Frame).get},
 	"take":    {two: take},
 	"reverse": {one: reverse},
@@ -17,14 +17,6 @@ var listFunctions = map[string]*function{
 	"concat":  {many: concat},
 	"flatten": {one: flatten},
 	"sort":    {one: sort1, two: sortOrdered},
-}
-
-// item is the ith item of a list or character of a text.
-func (f *Frame) item(v payload.Value, i int64) payload.Value {
-	if v.Kind() == payload.Object {
-		return payload.Value{}
-	}
-	return f.get(v, payload.OfInt(i))
 }
 
 func take(_ *Frame, a, b payload.Value) payload.Value {
@@ -75,11 +67,12 @@ func uniq(f *Frame, a payload.Value) payload.Value {
 
 // key is a text that only equal values share, within the budget.
 func (f *Frame) key(v payload.Value) (string, bool) {
-	key, ok := payload.AppendKeyWithin(nil, v, f.bytes)
-	if !f.room(len(key)) || !f.work(len(key)/8+1) {
+	key, ok := payload.AppendKeyWithin(nil, v, min(f.bytes, f.steps/4))
+	if !ok || !f.room(len(key)) || !f.work(4*len(key)) {
+		f.exceed()
 		return "", false
 	}
-	return string(key), ok
+	return string(key), true
 }
 
 func concat(f *Frame, args []payload.Value) payload.Value {

@@ -20,7 +20,7 @@ func length(f *Frame, v payload.Value) payload.Value {
 	case payload.List:
 		return payload.OfInt(int64(len(v.List())))
 	case payload.Object:
-		if f.work(len(v.Object())) {
+		if f.distinct(v) {
 			return payload.OfInt(int64(len(v.Distinct())))
 		}
 	case payload.String:
@@ -31,11 +31,14 @@ func length(f *Frame, v payload.Value) payload.Value {
 	return payload.Value{}
 }
 
+// distinct takes from the budget what it costs to look for members of one name.
+func (f *Frame) distinct(v payload.Value) bool { return f.work(10 * len(v.Object())) }
+
 // perMember makes a list of an object's members, in the order of the source.
 func perMember(of func(payload.Member) payload.Value) func(*Frame, payload.Value) payload.Value {
 	return func(f *Frame, v payload.Value) payload.Value {
 		items, ok := f.fresh(4 * len(v.Object()))
-		if v.Kind() != payload.Object || !ok {
+		if v.Kind() != payload.Object || !ok || !f.distinct(v) {
 			return payload.Value{}
 		}
 		for _, m := range v.Distinct() {

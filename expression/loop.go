@@ -162,7 +162,7 @@ func (it *iteration) groupBy(f *Frame) payload.Value {
 	var names []string
 	var groups [][]payload.Value
 	for i := range items {
-		if !it.at(f, items, i) || !f.room(2*valueBytes) {
+		if !it.at(f, items, i) || !f.room(2*valueBytes) || !f.work(10) {
 			return payload.Value{}
 		}
 		name, ok := f.plain(it.value(f))

@@ -51,7 +51,7 @@ func whole(v payload.Value) (n int64, ok bool) {
 	return 0, false
 }
 
-// get is of[key]: an item of a list, a member of an object, or a byte of a text.
+// get is of[key]: an item of a list or a member of an object.
 func (f *Frame) get(of, key payload.Value) payload.Value {
 	switch of.Kind() {
 	case payload.Object:
@@ -59,16 +59,6 @@ func (f *Frame) get(of, key payload.Value) payload.Value {
 	case payload.List:
 		if i, ok := whole(key); ok {
 			return at(of.List(), i)
-		}
-	case payload.String:
-		text := of.Text()
-		if i, ok := whole(key); ok {
-			if i < 0 {
-				i += int64(len(text))
-			}
-			if i >= 0 && i < int64(len(text)) {
-				return payload.OfString(text[i : i+1])
-			}
 		}
 	}
 	return payload.Value{}

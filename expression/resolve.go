@@ -15,6 +15,8 @@ import (
 // maxErrors bounds how many mistakes of one expression are told.
 const maxErrors = 10
 
+var tooLarge = fmt.Sprintf("the expression is too large: at most %d parts, at most %d deep", MaxNodes, MaxDepth)
+
 // resolver turns expr-lang's syntax trees into nodes, and notes what is wrong
 // with them. It serves for one expression, or for one template with several.
 type resolver struct {
@@ -84,6 +86,8 @@ func plainMessage(msg string) string {
 		return "unexpected =; equality is =="
 	case "unexpected token EOF":
 		return "unexpected end of the expression"
+	case "compilation failed: expression exceeds maximum allowed nodes":
+		return tooLarge
 	}
 	return strings.ToLower(msg[:1]) + msg[1:]
 }
@@ -149,7 +153,7 @@ func (r *resolver) resolve(n ast.Node) node {
 	defer func() { r.depth-- }()
 	if r.tooLarge || r.nodes > MaxNodes || r.depth > MaxDepth {
 		if !r.tooLarge {
-			r.errorf(n, "the expression is too large: at most %d parts, at most %d deep", MaxNodes, MaxDepth)
+			r.errorf(n, "%s", tooLarge)
 		}
 		r.tooLarge = true
 		return &constant{}

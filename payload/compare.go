@@ -101,15 +101,16 @@ func (c *comparison) lists(a, b []Value) bool {
 }
 
 func (c *comparison) objects(a, b []Member) bool {
-	if sameNames(a, b) && distinct(a) {
-		for i := range a {
-			if !c.equal(a[i].Value, b[i].Value) {
-				return false
-			}
+	if sameNames(a, b) {
+		same := c.pairwise(a, b)
+		if same || distinct(a) {
+			return same
 		}
-		return true
 	}
-	c.left -= len(a) + len(b)
+	c.left -= 10 * (len(a) + len(b))
+	if c.left < 0 {
+		return false
+	}
 	x, y := byName(a), byName(b)
 	if len(x) != len(y) {
 		return false
@@ -117,6 +118,15 @@ func (c *comparison) objects(a, b []Member) bool {
 	for name, v := range x {
 		w, ok := y[name]
 		if !ok || !c.equal(v, w) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *comparison) pairwise(a, b []Member) bool {
+	for i := range a {
+		if !c.equal(a[i].Value, b[i].Value) {
 			return false
 		}
 	}
