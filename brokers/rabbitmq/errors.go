@@ -1,0 +1,92 @@
+package rabbitmq
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/rabbitmq/amqp091-go"
+
+	"github.com/flowcheck/flowcheck/brokers"
+)
+
+// connectError puts a failed connection into the words of package brokers.
+func connectError(err error) error {
+	var reply *amqp091.Error
+	if errors.As(err, &reply) {
+		switch {
+		case reply.Code == amqp091.NotAllowed && strings.Contains(reply.Reason, "not found"):
+			return fmt.Errorf("%w: %s", brokers.ErrAbsent, reply.Reason)
+		case reply.Code == amqp091.AccessRefused, reply.Code == amqp091.NotAllowed:
+			return fmt.Errorf("%w: %s", brokers.ErrRefused, reply.Reason)
+		}
+		return fmt.Errorf("%w: %s", brokers.ErrUnreachable, reply.Reason)
+	}
+	var unverified *tls.CertificateVerificationError
+	var alert tls.AlertError
+	switch {
+	case errors.As(err, &unverified):
+		return fmt.Errorf("%w: its certificate is not trusted: %w: name its CA by tls.ca", brokers.ErrUnreachable, unverified.Err)
+	case errors.As(err, &alert):
+		return fmt.Errorf("%w: it does not take our certificate: %w", brokers.ErrRefused, alert)
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		return fmt.Errorf("%w: its certificate is not trusted: %w", brokers.ErrUnreachable, err)
+	}
+	return fmt.Errorf("%w: %w", brokers.ErrUnreachable, err)
+}
+
+// replyError puts the broker's answer to a method into the words of package
+// brokers. What is no answer is a lost connection.
+func replyError(err error) error {
+	var reply *amqp091.Error
+	if !errors.As(err, &reply) || !reply.Server {
+		return fmt.Errorf("%w: %w", brokers.ErrUnreachable, err)
+	}
+	switch reply.Code {
+	case amqp091.NotFound:
+		return fmt.Errorf("%w: %s", brokers.ErrAbsent, reply.Reason)
+	case amqp091.AccessRefused, amqp091.NotAllowed:
+		return fmt.Errorf("%w: %s", brokers.ErrRefused, reply.Reason)
+	case amqp091.ResourceLocked:
+		return fmt.Errorf("%w: %s", brokers.ErrNotTappable, reply.Reason)
+	case amqp091.ConnectionForced, amqp091.InternalError:
+		return fmt.Errorf("%w: %s", brokers.ErrUnreachable, reply.Reason)
+	}
+	return fmt.Errorf("the broker says: %s", reply.Reason)
+}
+
+// code is the reply code of an answer of the broker, or 0.
+func code(err error) int {
+	var reply *amqp091.Error
+	if errors.As(err, &reply) && reply.Server {
+		return reply.Code
+	}
+	return 0
+}
+
+// undecodable tells whether a connection ended because the client library could
+// not read what the broker sent (https://github.com/rabbitmq/amqp091-go/issues/302).
+func undecodable(err error) bool {
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	return strings.Contains(text, amqp091.ErrSyntax.Reason) || strings.Contains(text, amqp091.ErrFrame.Reason) ||
+		strings.Contains(text, amqp091.ErrFrameTooLarge.Reason)
+}
+
+// cause words why a connection or channel was lost.
+func cause(err error) string {
+	var reply *amqp091.Error
+	switch {
+	case undecodable(err):
+		return "a message that the client library cannot decode: " + amqp091.ErrSyntax.Reason
+	case errors.As(err, &reply) && reply.Server:
+		return reply.Reason
+	case err != nil:
+		return err.Error()
+	}
+	return "the connection was closed"
+}

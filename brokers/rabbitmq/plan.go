@@ -1,0 +1,67 @@
+package rabbitmq
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/flowcheck/flowcheck/brokers"
+)
+
+// Plan asks what Tap would ask, and creates nothing.
+func (t *tapper) Plan(ctx context.Context, channels []brokers.Channel) ([]brokers.Action, error) {
+	var actions []brokers.Action
+	for _, ch := range channels {
+		tg, err := t.resolve(ctx, ch)
+		if err != nil {
+			return nil, err
+		}
+		actions = append(actions, t.planned(tg)...)
+	}
+	return actions, nil
+}
+
+func (t *tapper) planned(tg target) []brokers.Action {
+	ch := tg.channel
+	if ch.Stream != "" {
+		return []brokers.Action{
+			{Verb: "ask", Object: "the management API whether " + ch.Stream + " is a stream", Permission: "tag management"},
+			{Verb: "read", Object: "stream " + ch.Stream, Permission: "read " + ch.Stream},
+		}
+	}
+	name := prefix + cleanName(t.address.run) + "-" + cleanName(ch.Name)
+	own := "configure, write and read ^" + prefix
+	actions := t.plannedQuestions(tg)
+	actions = append(actions,
+		brokers.Action{Verb: "create", Object: fmt.Sprintf("queue %s-…, at most %d messages or %d MiB, gone with the connection", name, t.limits.messages, t.limits.bytes>>20), Permission: own},
+		brokers.Action{Verb: "create", Object: "queue " + name + "-…-drops, for the last message that the first one dropped", Permission: own},
+		brokers.Action{Verb: "create", Object: "exchange " + name + "-…, for drops and markers", Permission: own},
+	)
+	for _, b := range tg.bindings {
+		actions = append(actions, brokers.Action{
+			Verb:       "bind",
+			Object:     fmt.Sprintf("the queue to exchange %s with key %q", b.exchange, b.key),
+			Permission: "read " + b.exchange,
+		})
+	}
+	return append(actions, brokers.Action{Verb: "read", Object: "queue " + name + "-…", Permission: own})
+}
+
+// plannedQuestions are what is asked or switched before a queue is made.
+func (t *tapper) plannedQuestions(tg target) []brokers.Action {
+	ch := tg.channel
+	var actions []brokers.Action
+	if ch.Exchange != "" && tg.trace == nil {
+		actions = append(actions, brokers.Action{Verb: "ask", Object: "for the type of exchange " + ch.Exchange, Permission: "tag management, or configure " + ch.Exchange})
+	}
+	if ch.Queue != "" {
+		actions = append(actions, brokers.Action{Verb: "ask", Object: "the management API for the bindings of queue " + ch.Queue, Permission: "tag management"})
+	}
+	if tg.trace != nil {
+		actions = append(actions, brokers.Action{
+			Verb:       "switch on",
+			Object:     fmt.Sprintf("tracing in vhost %s for %s%s, off again at the end if it was off", t.address.vhost, ch.Exchange, ch.Queue),
+			Permission: "tag administrator",
+		})
+	}
+	return actions
+}

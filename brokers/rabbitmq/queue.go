@@ -1,0 +1,290 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+
+	"github.com/rabbitmq/amqp091-go"
+
+	"github.com/flowcheck/flowcheck/message"
+)
+
+// boxEvery is how often the drop box is asked while nothing is delivered.
+const boxEvery = 5 * time.Second
+
+// queueReader reads a queue of the tap's own. It keeps the proof that nothing
+// was lost with each batch:
+//
+//	deliveries → batch → acknowledge → ask the drop box → send
+//
+// RabbitMQ puts what the queue drops into the drop box before it delivers what
+// came after, and answers the question after both. So a loss is told before the
+// first message behind it. Acknowledging first means that a connection that
+// breaks later brings no message twice.
+type queueReader struct {
+	tap    *tap
+	target target
+	state  state
+	echoes echoes
+
+	queue string // also the name of the exchange for markers and drops
+	ch    *amqp091.Channel
+	feed  <-chan amqp091.Delivery
+	ended <-chan *amqp091.Error
+
+	count   int64 // messages sent: the position of the last one
+	armings int
+	last    time.Time // when the last word of the broker was heard
+	doubt   bool      // a batch was acknowledged, but the answer did not come
+	spoilt  bool      // the queue holds a message that cannot be decoded
+	why     error     // of the last loss
+}
+
+func newQueueReader(tp *tap, tg target) *queueReader {
+	return &queueReader{tap: tp, target: tg}
+}
+
+func (q *queueReader) name() string { return q.target.channel.Name }
+
+func (q *queueReader) box() string { return q.queue + "-drops" }
+
+// arm declares, binds and consumes. After a loss it tells the gap, before
+// anything that comes after it.
+func (q *queueReader) arm(ctx context.Context) error {
+	kept, err := q.setUp(ctx)
+	if err != nil {
+		q.state.lost(err)
+		return err
+	}
+	now := time.Now()
+	if q.armings > 0 && (!kept || q.doubt) {
+		q.tap.gap(q.name(), now, fmt.Sprintf("tapped again (%s): what had not been read at %s, and what came until %s, may be missing",
+			cause(q.why), q.last.UTC().Format(time.RFC3339Nano), now.UTC().Format(time.RFC3339Nano)))
+	}
+	q.armings++
+	q.last, q.doubt, q.spoilt = now, false, false
+	q.state.armed(q.queue)
+	return nil
+}
+
+// setUp makes the queue; kept tells that it was there and has lost nothing.
+func (q *queueReader) setUp(ctx context.Context) (kept bool, err error) {
+	conn, err := q.tap.link.connection(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer watch(ctx, conn)()
+	if q.target.trace != nil {
+		if err := q.tap.trace(ctx); err != nil {
+			return false, fmt.Errorf("channel %s: %w", q.name(), err)
+		}
+	}
+	ch, err := conn.Channel()
+	if err != nil {
+		return false, replyError(err)
+	}
+	q.ch = ch
+	if kept, err = q.declare(ctx, conn); err == nil {
+		err = q.bind(ctx)
+	}
+	if err == nil {
+		err = q.consume(ctx)
+	}
+	if err != nil {
+		_ = ch.Close()
+		return false, fmt.Errorf("channel %s: %w", q.name(), err)
+	}
+	return kept, nil
+}
+
+// consume starts the deliveries. They wait in a buffer as long as the prefetch,
+// so that a batch is all that has come.
+func (q *queueReader) consume(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	size := q.tap.tapper.limits.prefetch
+	if err := q.ch.Qos(size, 0, false); err != nil {
+		return replyError(err)
+	}
+	q.ended = q.ch.NotifyClose(make(chan *amqp091.Error, 1))
+	deliveries, err := q.ch.Consume(q.queue, q.queue, false, true, false, false, nil)
+	if err != nil {
+		return fmt.Errorf("consume queue %s: %w", q.queue, replyError(err))
+	}
+	q.feed = buffered(deliveries, size)
+	return nil
+}
+
+// buffered passes deliveries on. No more than size are unacknowledged, so it
+// never blocks for long.
+func buffered(deliveries <-chan amqp091.Delivery, size int) <-chan amqp091.Delivery {
+	feed := make(chan amqp091.Delivery, size)
+	go func() {
+		defer close(feed)
+		for d := range deliveries {
+			feed <- d
+		}
+	}()
+	return feed
+}
+
+// read passes batches on until the tap ends or the broker is lost.
+func (q *queueReader) read(ctx context.Context) error {
+	err := q.passAll(ctx)
+	_ = q.ch.Close()
+	for range q.feed { // until the library has let go of it
+	}
+	if ctx.Err() != nil || err == nil {
+		return nil
+	}
+	q.spoilt, q.why = undecodable(err), err
+	q.state.lost(err)
+	if !q.tap.cfg.Durable {
+		q.tap.gap(q.name(), time.Now(), "the tap was cut off: "+cause(err))
+	}
+	return err
+}
+
+func (q *queueReader) passAll(ctx context.Context) error {
+	tick := time.NewTicker(boxEvery)
+	defer tick.Stop()
+	for {
+		var batch []amqp091.Delivery
+		select {
+		case <-ctx.Done():
+			return nil
+		case d, ok := <-q.feed:
+			if !ok {
+				return q.reason()
+			}
+			batch = collect(d, q.feed, cap(q.feed))
+		case <-tick.C:
+		}
+		if err := q.pass(ctx, batch); err != nil {
+			return err
+		}
+	}
+}
+
+// collect takes what has come already.
+func collect(first amqp091.Delivery, feed <-chan amqp091.Delivery, limit int) []amqp091.Delivery {
+	batch := []amqp091.Delivery{first}
+	for len(batch) < limit {
+		select {
+		case d, ok := <-feed:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, d)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// pass hands a batch on, after a gap mark if something was lost before its last
+// message. All have the same time of arrival, and so has the mark.
+func (q *queueReader) pass(ctx context.Context, batch []amqp091.Delivery) error {
+	seen := time.Now()
+	if len(batch) > 0 {
+		q.doubt = true
+		if err := q.ch.Ack(batch[len(batch)-1].DeliveryTag, true); err != nil {
+			return q.because(err)
+		}
+	}
+	dropped, ok, err := q.ch.Get(q.box(), true)
+	if err != nil {
+		return q.because(err)
+	}
+	q.doubt, q.last = false, seen
+	if ok && !q.tap.gap(q.name(), seen, dropReason(&dropped)) {
+		return nil
+	}
+	for i := range batch {
+		if !q.handOn(&batch[i], seen) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// handOn sends one message; a marker ends the CatchUp that waits for it.
+func (q *queueReader) handOn(d *amqp091.Delivery, seen time.Time) bool {
+	if d.Exchange == q.queue {
+		q.echoes.came(d.MessageId)
+		return true
+	}
+	if q.target.trace != nil && d.Exchange == traceExchange {
+		original, wanted := q.target.trace.untrace(d)
+		if !wanted {
+			return true
+		}
+		d = &original
+	}
+	q.count++
+	q.tap.tapper.active(q.name(), seen)
+	return q.tap.send(message.Event{Observation: &message.Observation{
+		Message: decode(d), Channel: q.name(), Position: message.Nth(q.count), Seen: seen,
+	}})
+}
+
+// dropReason says why messages were dropped, by the death of the last one.
+func dropReason(d *amqp091.Delivery) string {
+	why := ""
+	if deaths, _ := d.Headers["x-death"].([]any); len(deaths) > 0 {
+		death, _ := deaths[0].(amqp091.Table)
+		why = text(death["reason"])
+	}
+	switch why {
+	case "maxlen":
+		return "the tap's queue was full and dropped messages: they came faster than they were read"
+	case "expired":
+		return "messages expired in the tap's queue before they were read"
+	}
+	return "the tap's queue dropped messages"
+}
+
+// because prefers the broker's reason for ending the AMQP channel to what a call
+// says of it.
+func (q *queueReader) because(err error) error {
+	if !q.ch.IsClosed() {
+		return err
+	}
+	return errors.Join(q.reason(), err)
+}
+
+// reason waits for why the deliveries ended: the AMQP channel did, or the queue
+// was deleted.
+func (q *queueReader) reason() error {
+	if !q.ch.IsClosed() {
+		return fmt.Errorf("the tap's queue %s was deleted", q.queue)
+	}
+	if err := <-q.ended; err != nil {
+		return err
+	}
+	return errClosed
+}
+
+// cleanName makes a part of a name that is safe in permissions and patterns; two
+// names that come out alike are told apart.
+func cleanName(name string) string {
+	clean := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
+			return r
+		}
+		return '_'
+	}, name)
+	if clean != name || len(clean) > 80 {
+		sum := fnv.New32a()
+		_, _ = sum.Write([]byte(name)) // it never fails
+		clean = fmt.Sprintf("%s-%08x", clean[:min(len(clean), 80)], sum.Sum32())
+	}
+	return clean
+}
