@@ -191,7 +191,7 @@ func TestLogins(t *testing.T) {
 func limited(t *testing.T, acls ...kfake.ACL) (e *env, cfg brokers.Config) {
 	t.Helper()
 	e = fakeKafka(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.Superuser("PLAIN", "root", "right-pa55"),
-		kfake.User("PLAIN", "limited", "right-pa55", acls...), kfake.SeedTopics(1, "orders", "secrets"))
+		kfake.User("PLAIN", "limited", "right-pa55", acls...), kfake.SeedTopics(1, "orders", offsetsTopic))
 	cfg = e.config()
 	cfg.Username, cfg.Password = "limited", "right-pa55"
 	return e, cfg

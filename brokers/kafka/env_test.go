@@ -117,7 +117,9 @@ func (e *env) makeTopic(t testing.TB, name string, partitions int32, configs ...
 }
 
 // config reaches the broker.
-func (e *env) config() brokers.Config { return brokers.Config{Name: "events", URL: "kafka://" + e.addr} }
+func (e *env) config() brokers.Config {
+	return brokers.Config{Name: "events", URL: "kafka://" + e.addr}
+}
 
 // quick is usual with short waits.
 func quick() tuning {

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -96,6 +97,7 @@ func firstDifference(a, b []string) int {
 func TestBrokerRestartLosesAndRepeatsNothing(t *testing.T) {
 	own := testbroker.OwnKafka(t)
 	e := connect(t, &env{addr: own.URL})
+	t.Run("and a tap leaves nothing", func(t *testing.T) { leavesNothing(t, e) })
 	for name, end := range map[string]func() error{"stopped": own.Stop, "killed": own.Kill} {
 		t.Run(name, func(t *testing.T) {
 			if name == "killed" && testing.Short() {
@@ -118,6 +120,33 @@ func TestBrokerRestartLosesAndRepeatsNothing(t *testing.T) {
 			}
 			sameNumbers(t, append(got, rest...), want)
 		})
+	}
+}
+
+// leavesNothing wants a Kafka that nobody has used: not even its internal topics
+// are there, which the wrong question would create.
+func leavesNothing(t *testing.T, e *env) {
+	ch := e.topic(t, 2)
+	absent := brokers.Channel{Name: "absent", Topic: fresh()}
+	before := e.snapshot(t, "")
+	tp := e.tapper(t)
+	a := arm(t, tp, brokers.Start{At: brokers.StartBeginning}, ch)
+	a.exact()
+	if _, err := tp.Tap(soon(t), brokers.TapConfig{Channels: []brokers.Channel{absent}}); err == nil {
+		t.Error("an absent topic is tapped")
+	}
+	unknown(t, asks(t, tp, ch), "no consumer group")
+	named := ch
+	named.Consumers = []string{fresh()}
+	isQuiet(t, asks(t, tp, named))
+	p := e.publisher(t)
+	if _, err := p.Publish(soon(t), absent, outgoingText("x")); !errors.Is(err, brokers.ErrAbsent) {
+		t.Errorf("publish to an absent topic: %v", err)
+	}
+	must(t, p.Close())
+	must(t, tp.Close())
+	if after := e.snapshot(t, ""); !slices.Equal(before, after) {
+		t.Errorf("before: %q\nafter:  %q", before, after)
 	}
 }
 

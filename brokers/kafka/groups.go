@@ -13,10 +13,13 @@ import (
 
 // group is a consumer group as far as it matters here.
 type group struct {
-	name        string
-	addr        string // of its coordinator
-	kind        string // classic, consumer, share, streams; "" before Kafka 3.8
-	topics      []string
+	name     string
+	addr     string // of its coordinator, if known
+	protocol string
+	kind     string // classic, consumer, share, streams; "" before Kafka 3.8
+	state    string // "" before Kafka 2.6
+
+	topics      []string // that its members read: by describe
 	rebalancing bool
 }
 
@@ -30,68 +33,40 @@ func (o opaque) Error() string {
 	return fmt.Sprintf("how far group %s is cannot be told: %s; name the channel's other consumers", o.name, o.why)
 }
 
-// liveGroups lists the groups that have members, with what they read. Of those
-// that the login may not describe, brokers do not tell.
-func (c *cluster) liveGroups(ctx context.Context) ([]*group, error) {
+// groups lists all groups. Of those that the login may not describe, brokers do
+// not tell.
+func (c *cluster) groups(ctx context.Context) ([]*group, error) {
 	var all []*group
 	for _, id := range c.brokerIDs() {
 		addr, err := c.address(id)
 		if err != nil {
 			return nil, err
 		}
-		listed, err := c.listGroups(ctx, addr)
-		if err != nil {
-			return nil, failed("list the groups", err)
+		answer, err := ask(ctx, c, addr, func(b *sarama.Broker) (*sarama.ListGroupsResponse, error) {
+			return b.ListGroups(&sarama.ListGroupsRequest{Version: 5})
+		})
+		if err == nil && !errors.Is(answer.Err, sarama.ErrNoError) {
+			err = answer.Err
 		}
-		all = append(all, listed...)
-	}
-	if err := c.describe(ctx, all); err != nil {
-		return nil, err
+		if err != nil {
+			return nil, failed("list the groups of "+addr, err)
+		}
+		for name, protocol := range answer.Groups {
+			data := answer.GroupsData[name]
+			all = append(all, &group{
+				name: name, addr: addr, protocol: protocol, kind: strings.ToLower(data.GroupType), state: data.GroupState,
+			})
+		}
 	}
 	return all, nil
 }
 
-// tells returns an error for a group that keeps its offsets elsewhere, as share
-// groups do: to OffsetFetch it looks as if it had committed nothing.
-func (c *cluster) tells(ctx context.Context, name string) error {
-	for _, id := range c.brokerIDs() {
-		addr, err := c.address(id)
-		if err != nil {
-			return err
-		}
-		listed, err := c.listGroups(ctx, addr)
-		if err != nil {
-			return failed("list the groups", err)
-		}
-		for _, g := range listed {
-			if g.name == name && g.kind == "share" {
-				return opaque{g.name, "it is a share group"}
-			}
-		}
-	}
-	return nil
-}
-
-// listGroups lists the groups of one coordinator that may have members.
-func (c *cluster) listGroups(ctx context.Context, addr string) ([]*group, error) {
-	answer, err := ask(ctx, c, addr, func(b *sarama.Broker) (*sarama.ListGroupsResponse, error) {
-		return b.ListGroups(&sarama.ListGroupsRequest{Version: 5})
+// live are the groups that may have members who read something. Connect's
+// workers share their work by a group that reads nothing.
+func live(all []*group) []*group {
+	return slices.DeleteFunc(slices.Clone(all), func(g *group) bool {
+		return g.state == "Empty" || g.state == "Dead" || g.protocol == "connect"
 	})
-	if err == nil && !errors.Is(answer.Err, sarama.ErrNoError) {
-		err = answer.Err
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", addr, err)
-	}
-	var listed []*group
-	for name, protocol := range answer.Groups {
-		data := answer.GroupsData[name]
-		if data.GroupState == "Empty" || data.GroupState == "Dead" || protocol == "connect" {
-			continue // Connect's workers share their work by a group that reads nothing
-		}
-		listed = append(listed, &group{name: name, addr: addr, kind: strings.ToLower(data.GroupType)})
-	}
-	return listed, nil
 }
 
 // describe fills in what the groups read.
@@ -196,7 +171,7 @@ func (c *cluster) describeModern(ctx context.Context, addr string, groups []*gro
 	}
 	for _, d := range answer.Groups {
 		g := byName[d.GroupID]
-		if g == nil {
+		if g == nil || errors.Is(d.ErrorCode, sarama.ErrGroupIDNotFound) { // it has ended by now
 			continue
 		}
 		if !errors.Is(d.ErrorCode, sarama.ErrNoError) {
@@ -241,6 +216,9 @@ func (c *cluster) committed(ctx context.Context, g *group, spots map[spot]place)
 func (c *cluster) askCommitted(ctx context.Context, g *group, wanted map[string][]int32) (map[spot]int64, error) {
 	if g.addr == "" {
 		addr, err := c.coordinator(ctx, g.name)
+		if errors.Is(err, errNoGroups) {
+			return nowhere(wanted), nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -252,37 +230,54 @@ func (c *cluster) askCommitted(ctx context.Context, g *group, wanted map[string]
 	if err != nil {
 		return nil, err
 	}
-	found := map[spot]int64{}
 	switch err := answer.GroupError(); err {
 	case sarama.ErrNoError:
 	case sarama.ErrGroupIDNotFound: // some brokers say so, others that it has committed nothing
-		for topic, partitions := range wanted {
-			for _, id := range partitions {
-				found[spot{topic, id}] = -1
-			}
-		}
-		return found, nil
+		return nowhere(wanted), nil
 	default:
 		return nil, err
 	}
-	for topic, partitions := range wanted {
-		for _, id := range partitions {
-			s := spot{topic, id}
-			block := answer.GetBlock(topic, id)
-			if block == nil {
-				return nil, fmt.Errorf("%s: %w", s, sarama.ErrIncompleteResponse)
-			}
-			if !errors.Is(block.Err, sarama.ErrNoError) {
-				return nil, fmt.Errorf("%s: %w", s, block.Err)
-			}
-			found[s] = block.Offset
+	found := nowhere(wanted)
+	for s := range found {
+		block := answer.GetBlock(s.topic, s.partition)
+		if block == nil {
+			return nil, fmt.Errorf("%s: %w", s, sarama.ErrIncompleteResponse)
 		}
+		if !errors.Is(block.Err, sarama.ErrNoError) {
+			return nil, fmt.Errorf("%s: %w", s, block.Err)
+		}
+		found[s] = block.Offset
 	}
 	return found, nil
 }
 
+// nowhere is the offsets of a group that has committed none.
+func nowhere(wanted map[string][]int32) map[spot]int64 {
+	none := map[spot]int64{}
+	for topic, partitions := range wanted {
+		for _, id := range partitions {
+			none[spot{topic, id}] = -1
+		}
+	}
+	return none
+}
+
+// errNoGroups: there has never been a group on this cluster.
+var errNoGroups = errors.New("no group has ever committed anything")
+
+// offsetsTopic is where brokers keep what groups commit. Whoever asks for a
+// group's coordinator before it exists creates it, which a tap must not.
+const offsetsTopic = "__consumer_offsets"
+
 // coordinator is the address of the broker that keeps the group.
 func (c *cluster) coordinator(ctx context.Context, name string) (string, error) {
+	found, err := c.topics(ctx, []string{offsetsTopic})
+	if err != nil {
+		return "", err
+	}
+	if _, ok := found[offsetsTopic]; !ok { // one that may not be described is there with an error
+		return "", errNoGroups
+	}
 	answer, err := anyone(ctx, c, func(b *sarama.Broker) (*sarama.FindCoordinatorResponse, error) {
 		return b.FindCoordinator(&sarama.FindCoordinatorRequest{
 			Version: 3, CoordinatorKey: name, CoordinatorType: sarama.CoordinatorGroup,

@@ -44,9 +44,10 @@ func (tp *tapper) Quiet(ctx context.Context, channels []brokers.Channel) (broker
 // quiet is one question of Quiet.
 type quiet struct {
 	tp     *tapper
-	live   []*group
+	all    []*group // of the cluster, once listed
 	listed bool
-	groups int // how many were asked about
+	live   []*group // those with members, described
+	groups int      // how many were found to read a channel
 }
 
 // busy says what is left to do on one channel, or "".
@@ -71,11 +72,6 @@ func (q *quiet) busy(ctx context.Context, ch brokers.Channel) (string, error) {
 		if done[i], err = c.committed(ctx, g, spots); err != nil {
 			return "", err
 		}
-		if named := len(ch.Consumers) > 0; named && !anywhere(done[i]) {
-			if err := c.tells(ctx, g.name); err != nil {
-				return "", err
-			}
-		}
 	}
 	ends, err := q.ends(ctx, ch.Topic, spots)
 	if err != nil {
@@ -94,18 +90,20 @@ func (q *quiet) busy(ctx context.Context, ch brokers.Channel) (string, error) {
 
 // consumers are the groups to look at.
 func (q *quiet) consumers(ctx context.Context, ch brokers.Channel) (groups []*group, err error) {
-	if len(ch.Consumers) > 0 {
-		for _, name := range ch.Consumers {
-			groups = append(groups, &group{name: name, topics: []string{ch.Topic}})
-		}
-		q.groups += len(groups)
-		return groups, nil
-	}
 	if !q.listed {
-		if q.live, err = q.tp.c.liveGroups(ctx); err != nil {
+		if q.all, err = q.tp.c.groups(ctx); err != nil {
 			return nil, err
 		}
 		q.listed = true
+	}
+	if len(ch.Consumers) > 0 {
+		return q.named(ch)
+	}
+	if q.live == nil {
+		q.live = live(q.all)
+		if err := q.tp.c.describe(ctx, q.live); err != nil {
+			return nil, err
+		}
 	}
 	for _, g := range q.live {
 		// A rebalancing group does not tell what it reads: its offsets may.
@@ -116,6 +114,22 @@ func (q *quiet) consumers(ctx context.Context, ch brokers.Channel) (groups []*gr
 			q.groups++
 		}
 	}
+	return groups, nil
+}
+
+// named are the channel's consumers by its own word, be they there or not.
+func (q *quiet) named(ch brokers.Channel) (groups []*group, err error) {
+	for _, name := range ch.Consumers {
+		g := &group{name: name}
+		if i := slices.IndexFunc(q.all, func(g *group) bool { return g.name == name }); i >= 0 {
+			g = q.all[i]
+		}
+		if g.kind == "share" { // to OffsetFetch it looks as if it had committed nothing
+			return nil, opaque{name, "it is a share group"}
+		}
+		groups = append(groups, g)
+	}
+	q.groups += len(groups)
 	return groups, nil
 }
 

@@ -182,7 +182,7 @@ func TestQuietOfAGroupOfTheNewProtocol(t *testing.T) {
 		busy(t, asks(t, tp, ch), name)
 		must(t, cl.CommitRecords(soon(t), got.Records()...))
 		eventuallyQuiet(t, tp, ch)
-		groups, err := tp.c.liveGroups(soon(t))
+		groups, err := tp.c.groups(soon(t))
 		must(t, err)
 		for _, g := range groups {
 			if g.name == name && g.kind == "consumer" {
