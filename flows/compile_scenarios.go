@@ -56,7 +56,7 @@ func (c *compiler) outcomeIndex(name source.Text) int {
 
 func (c *compiler) compileSend(from *source.Send, scope *expression.Scope) send {
 	s := send{
-		to: c.channels[from.To.Value], outcome: c.outcomeIndex(source.Text{}), tombstone: from.Tombstone,
+		to: c.channels[from.To.Value], outcome: c.outcomeIndex(from.Outcome), tombstone: from.Tombstone,
 		key: c.template(from.Key, scope), body: c.template(from.Body, scope),
 		text: c.textTemplate(from.Text, scope), base64: c.textTemplate(from.Base64, scope),
 		partition: c.textTemplate(from.Partition, scope),

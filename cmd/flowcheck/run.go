@@ -142,8 +142,18 @@ func (a *app) runFlow(ctx context.Context, flow *flows.Flow, flags *runFlags, pl
 	return a.runOn(ctx, flow, sys, flags, plan)
 }
 
-// runOn runs a flow on a connected system.
+// runOn runs a flow on a connected system and reports it.
 func (a *app) runOn(ctx context.Context, flow *flows.Flow, sys *system, flags *runFlags, plan *reportPlan) error {
+	result, stats, err := a.runScenarios(ctx, flow, sys, flags)
+	if err != nil || result == nil {
+		return err
+	}
+	return a.report(result, plan, timing(stats))
+}
+
+// runScenarios runs a flow on a connected system. The result is nil where --only
+// names no scenario of the flow.
+func (a *app) runScenarios(ctx context.Context, flow *flows.Flow, sys *system, flags *runFlags) (*flows.Result, *scenarios.Stats, error) {
 	progress := a.newProgress()
 	cfg := scenarios.Config{
 		Flow: flow, Tappers: sys.tappers, Publishers: sys.publishers, Channels: sys.channels,
@@ -151,13 +161,13 @@ func (a *app) runOn(ctx context.Context, flow *flows.Flow, sys *system, flags *r
 		Now: a.now, NewID: newScenarioID, Log: a.logger(flags.verbose),
 	}
 	if len(flags.only) > 0 && len(cfg.Only) == 0 {
-		return nil // the names belong to another of the flows
+		return nil, nil, nil // the names belong to another of the flows
 	}
 	var tape *tape
 	if flags.record != "" {
 		var err error
 		if tape, err = newTape(flags.record); err != nil {
-			return input(err)
+			return nil, nil, input(err)
 		}
 		cfg.Record = tape
 	}
@@ -168,13 +178,10 @@ func (a *app) runOn(ctx context.Context, flow *flows.Flow, sys *system, flags *r
 			err = closeErr
 		}
 	}
-	switch {
-	case errors.Is(err, scenarios.ErrNothing):
-		return input(err)
-	case err != nil:
-		return err
+	if errors.Is(err, scenarios.ErrNothing) {
+		err = input(err)
 	}
-	return a.report(result, plan, timing(&stats))
+	return result, &stats, err
 }
 
 func timing(s *scenarios.Stats) string {

@@ -138,6 +138,7 @@ func (r *references) scenario(s Scenario) {
 	r.to("outcome", r.outcomes, s.Outcome)
 	for _, m := range s.Send {
 		r.to("channel", r.channels, m.To)
+		r.to("outcome", r.outcomes, m.Outcome)
 	}
 	for _, id := range s.IDs {
 		r.to("id", r.ids, id.Name)

@@ -37,6 +37,10 @@ type Send struct {
 	Text      Text
 	Base64    Text
 	Tombstone bool
+
+	// Outcome is the outcome of this message's chain, where it is not the
+	// scenario's.
+	Outcome Text
 }
 
 // Probe is one entry of probes:.
@@ -75,6 +79,7 @@ func sendKeys() []key[Send] {
 		field("text", val.text, func(s *Send) *Text { return &s.Text }),
 		field("base64", val.text, func(s *Send) *Text { return &s.Base64 }),
 		field("tombstone", val.flag, func(s *Send) *bool { return &s.Tombstone }),
+		field("outcome", val.word, func(s *Send) *Text { return &s.Outcome }),
 	}
 }
 
