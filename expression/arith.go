@@ -88,6 +88,7 @@ func durationOf(v payload.Value) payload.Value {
 		if f := v.Float(); math.Abs(f) < math.MaxInt64 {
 			return payload.OfDuration(time.Duration(f))
 		}
+	default:
 	}
 	return payload.Value{}
 }

@@ -125,6 +125,7 @@ func (f *Frame) in(v, of payload.Value) bool {
 				return true
 			}
 		}
+	default:
 	}
 	return false
 }

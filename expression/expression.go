@@ -55,7 +55,10 @@ func newResolver(text string, scope *Scope) *resolver {
 	if scope == nil {
 		scope = &Scope{}
 	}
-	return &resolver{scope: scope, text: text, part: text, made: make(map[ast.Node]node)}
+	return &resolver{
+		scope: scope, text: text, part: text, made: make(map[ast.Node]node),
+		folding: Budget{Steps: foldSteps, Bytes: foldBytes},
+	}
 }
 
 // finish makes the Expr of what was resolved. tree is nil for a template.

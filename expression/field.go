@@ -50,11 +50,7 @@ func (s Source) String() string { return sourceNames[s] }
 
 // Elem is one step of a path: the name of a member, or an index (from 0) of a
 // list.
-type Elem struct {
-	Name    string
-	Index   int
-	IsIndex bool
-}
+type Elem = payload.Elem
 
 // Field is a part of a message, or a place within it. Only Body has paths of
 // any length. Headers, HeadersAll and Properties have none (all of them) or the

@@ -1,7 +1,6 @@
 package expression
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -44,8 +43,9 @@ func typeName(v payload.Value) string {
 		return "array"
 	case payload.Object:
 		return "map"
+	default:
+		return "nil"
 	}
-	return "nil"
 }
 
 // toInt is a number without its fraction, the integer that a text is, or the
@@ -62,8 +62,9 @@ func toInt(_ *Frame, v payload.Value) payload.Value {
 		return payload.Value{}
 	case payload.Duration:
 		return nanoseconds(v)
+	default:
+		return payload.Truncate(v)
 	}
-	return payload.Truncate(v)
 }
 
 func toFloat(_ *Frame, v payload.Value) payload.Value {
@@ -121,11 +122,9 @@ func fromJSON(f *Frame, v payload.Value) payload.Value {
 	if v.Kind() != payload.String || !f.work(len(text)) || !f.room(8*len(text)) {
 		return payload.Value{}
 	}
-	dec := json.NewDecoder(strings.NewReader(text))
-	dec.UseNumber()
-	var x any
-	if err := dec.Decode(&x); err != nil || dec.More() {
+	made, err := payload.Decode([]byte(text))
+	if err != nil {
 		return payload.Value{}
 	}
-	return payload.FromAny(x)
+	return made
 }

@@ -27,6 +27,7 @@ func length(f *Frame, v payload.Value) payload.Value {
 		if f.work(len(v.Text())/16 + 1) {
 			return payload.OfInt(int64(utf8.RuneCountInString(v.Text())))
 		}
+	default:
 	}
 	return payload.Value{}
 }

@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/flowcheck/flowcheck/payload"
@@ -28,7 +29,8 @@ func FuzzExpression(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src string) {
 		e, err := Parse(src, &w.scope)
 		if err != nil {
-			if all, ok := err.(Errors); !ok || len(all) == 0 || len(all) > maxErrors {
+			var all Errors
+			if !errors.As(err, &all) || len(all) == 0 || len(all) > maxErrors {
 				t.Fatalf("%T: %v", err, err)
 			}
 			return

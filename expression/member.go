@@ -47,6 +47,7 @@ func whole(v payload.Value) (n int64, ok bool) {
 		if f := v.Float(); f == float64(int64(f)) && f >= -1<<53 && f <= 1<<53 {
 			return int64(f), true
 		}
+	default:
 	}
 	return 0, false
 }
@@ -60,6 +61,7 @@ func (f *Frame) get(of, key payload.Value) payload.Value {
 		if i, ok := whole(key); ok {
 			return at(of.List(), i)
 		}
+	default:
 	}
 	return payload.Value{}
 }
@@ -101,8 +103,9 @@ func (c *compiler) slice(n *slice) func(*Frame) payload.Value {
 		case payload.String:
 			i, j := clamp(a, b, len(v.Text()))
 			return payload.OfString(v.Text()[i:j])
+		default:
+			return payload.Value{}
 		}
-		return payload.Value{}
 	}
 }
 

@@ -150,25 +150,40 @@ func (r *resolver) member(n *ast.MemberNode) node {
 	case s.kind == messagesShape:
 		return &member{of: of, key: key, is: shape{kind: messageShape, step: s.step}}
 	}
-	switch of := of.(type) {
-	case *field:
-		if made, ok := r.extend(n, of, key); ok {
+	if read, ok := of.(*field); ok {
+		if made, ok := r.extend(n, read, key); ok {
 			return made
 		}
-	case *object:
-		if made, ok := r.objectMember(n, of, name, named); ok {
+	}
+	if named {
+		if made, ok := r.closedMember(n, of, name); ok {
 			return made
-		}
-	case *constant:
-		if named && of.closed != "" && !slices.Contains(of.members, name) {
-			return r.noMember(n.Property, of.closed, name, of.members)
-		}
-	case *laterName:
-		if named && of.members != nil && !slices.Contains(of.members, name) {
-			return r.noMember(n.Property, of.name, name, of.members)
 		}
 	}
 	return &member{of: r.plainly(of), key: key}
+}
+
+// closedMember finds a member of chain, or notes that a name whose members are
+// known has none of that name.
+func (r *resolver) closedMember(n *ast.MemberNode, of node, name string) (made node, ok bool) {
+	closed, members := "", []string(nil)
+	switch of := of.(type) {
+	case *object:
+		if of.closed == "" {
+			return nil, false
+		}
+		return r.objectMember(n, of, name), true
+	case *constant:
+		closed, members = of.closed, of.members
+	case *laterName:
+		if of.members != nil {
+			closed, members = of.name, of.members
+		}
+	}
+	if closed == "" || slices.Contains(members, name) {
+		return nil, false
+	}
+	return r.noMember(n.Property, closed, name, members), true
 }
 
 // textOf is the source of n for a message, where it is a name.
@@ -276,21 +291,17 @@ func (r *resolver) deathMember(n *ast.MemberNode, of *field, elem Elem) (node, b
 	return &field{ref: of.ref, field: f, of: of.of}, true
 }
 
-// objectMember finds a member of an object that is written out, chain among
-// them.
-func (r *resolver) objectMember(n *ast.MemberNode, of *object, name string, named bool) (node, bool) {
-	if of.closed == "" || !named {
-		return nil, false
-	}
+// objectMember finds a member of chain or chain.ids.
+func (r *resolver) objectMember(n *ast.MemberNode, of *object, name string) node {
 	var members []string
 	for i, key := range of.keys {
 		known, _ := constantText(key)
 		if known == name {
-			return of.values[i], true
+			return of.values[i]
 		}
 		members = append(members, known)
 	}
-	return r.noMember(n.Property, of.closed, name, members), true
+	return r.noMember(n.Property, of.closed, name, members)
 }
 
 // noMember notes that a closed object has no such member.

@@ -81,14 +81,20 @@ func compilePattern(pattern string) (re *regexp.Regexp, cost int, err error) {
 	return re, len(prog.Inst), err
 }
 
+// The budget of all the folding of one source.
+const (
+	foldSteps = 1_000_000
+	foldBytes = 1 << 20
+)
+
 // fold replaces a node whose parts are all known by its value.
 func (r *resolver) fold(n ast.Node, made node) node {
-	if len(r.errs) > 0 || !foldable(made) {
+	if len(r.errs) > 0 || r.folding.Steps <= 0 || r.folding.Bytes <= 0 || !foldable(made) {
 		return made
 	}
-	p := newProgram(made, r.locals, nil)
-	f := &Frame{}
-	value := p.Eval(f)
+	f := &Frame{Budget: r.folding}
+	value := newProgram(made, r.locals, nil).Eval(f)
+	r.folding = Budget{Steps: f.steps, Bytes: f.bytes}
 	if f.Exceeded || f.Err != nil {
 		return made
 	}

@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -32,6 +33,7 @@ type resolver struct {
 	nodes    int
 	depth    int
 	tooLarge bool
+	folding  Budget // what is left for constants
 	// made holds the node of each syntax node that Explain may have to show.
 	made map[ast.Node]node
 }
@@ -73,10 +75,10 @@ func parseSyntax(src string) (root ast.Node, failed *file.Error) {
 	if err == nil {
 		return tree.Node, nil
 	}
-	if e, ok := err.(*file.Error); ok {
-		return nil, e
+	if !errors.As(err, &failed) {
+		failed = &file.Error{Message: err.Error()}
 	}
-	return nil, &file.Error{Message: err.Error()}
+	return nil, failed
 }
 
 // plainMessage puts the parser's words into the user's: Operator("=") is "=".
@@ -142,8 +144,9 @@ func (r *resolver) plainly(n node) node {
 	case messagesShape:
 		item := r.newLocal(shape{kind: messageShape, step: n.shape().step})
 		return &loop{op: "map", over: n, body: r.wholeMessage(item), item: item.slot, index: -1}
+	default:
+		return n
 	}
-	return n
 }
 
 // resolve resolves n, which may be a message.

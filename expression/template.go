@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/expr-lang/expr/file"
@@ -65,11 +66,9 @@ func (r *resolver) upToBrace(s string, at int) (source string, ok bool) {
 		token, err := lex.Next()
 		switch {
 		case err != nil:
-			message, from := err.Error(), len(s)
-			if e, ok := err.(*file.Error); ok {
-				message, from = e.Message, runeOffset(s, e.From)
-			}
-			r.errorAt(from, "%s", plainMessage(message))
+			failed := &file.Error{Message: err.Error()}
+			errors.As(err, &failed)
+			r.errorAt(runeOffset(s, failed.From), "%s", plainMessage(failed.Message))
 			return "", false
 		case token.Is(lexer.EOF):
 			r.errorAt(-2, "${ is not closed by }")
@@ -86,20 +85,20 @@ func (r *resolver) upToBrace(s string, at int) (source string, ok bool) {
 
 // simple is the template without what it does not need: one expression alone,
 // or one constant.
-func (t *template) simple() node {
-	for _, part := range t.parts {
+func (n *template) simple() node {
+	for _, part := range n.parts {
 		if c, ok := part.(*constant); !ok || c.secret || c.value.IsNil() {
-			if len(t.parts) == 1 {
+			if len(n.parts) == 1 {
 				return part
 			}
-			return t
+			return n
 		}
 	}
-	if len(t.parts) == 1 {
-		return t.parts[0]
+	if len(n.parts) == 1 {
+		return n.parts[0]
 	}
 	var all strings.Builder
-	for _, part := range t.parts {
+	for _, part := range n.parts {
 		all.WriteString(payload.Plain(part.(*constant).value))
 	}
 	return &constant{value: payload.OfString(all.String())}

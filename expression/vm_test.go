@@ -186,8 +186,9 @@ func plainAny(x any) any {
 			members[fmt.Sprint(key.Interface())] = plainAny(v.MapIndex(key).Interface())
 		}
 		return members
+	default:
+		return x
 	}
-	return x
 }
 
 // Where expr-lang's own machine has a value, it is this one.

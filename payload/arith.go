@@ -93,8 +93,9 @@ func Negate(v Value) Value {
 			return ParseNumber(text)
 		}
 		return ParseNumber("-" + v.Text())
+	default:
+		return Value{}
 	}
-	return Value{}
 }
 
 // ToFloat returns the float64 nearest to a number; ok is false for what is no
@@ -108,8 +109,9 @@ func ToFloat(v Value) (f float64, ok bool) {
 	case Number:
 		f, err := strconv.ParseFloat(v.Text(), 64)
 		return f, err == nil
+	default:
+		return 0, false
 	}
-	return 0, false
 }
 
 // Truncate returns the integer that is left of a number without its fraction,

@@ -20,6 +20,7 @@ func Equal(a, b Value) bool {
 			return a.num == b.num
 		case String:
 			return a.num == b.num && a.Text() == b.Text()
+		default:
 		}
 	}
 	equal, _ := EqualWithin(a, b, math.MaxInt)

@@ -57,9 +57,16 @@ func TestCompareNumbers(t *testing.T) {
 func TestCompareRefuses(t *testing.T) {
 	nan := OfFloat(math.NaN())
 	for _, c := range [][2]Value{
-		{{}, {}}, {OfInt(1), {}}, {OfInt(1), OfString("1")}, {OfBool(true), OfBool(false)},
-		{nan, nan}, {nan, OfInt(1)}, {OfInt(1), nan}, {OfList(nil), OfList(nil)},
-		{OfDuration(1), OfInt(1)}, {OfNumber("1e999999999999999999999"), OfInt(1)},
+		{{}, {}},
+		{OfInt(1), {}},
+		{OfInt(1), OfString("1")},
+		{OfBool(true), OfBool(false)},
+		{nan, nan},
+		{nan, OfInt(1)},
+		{OfInt(1), nan},
+		{OfList(nil), OfList(nil)},
+		{OfDuration(1), OfInt(1)},
+		{OfNumber("1e999999999999999999999"), OfInt(1)},
 		{OfNumber("x"), OfInt(1)},
 	} {
 		if _, ok := Compare(c[0], c[1]); ok {

@@ -168,6 +168,7 @@ func ToAny(v Value) any {
 			members[m.Name] = ToAny(m.Value)
 		}
 		return members
+	default:
+		return nil
 	}
-	return nil
 }

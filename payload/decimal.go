@@ -34,8 +34,9 @@ func decimalOf(v Value, buf []byte) (d decimal, ok bool) {
 		return parseDecimal(strconv.AppendFloat(buf, f, 'e', -1, 64))
 	case Number:
 		return parseDecimal(append(buf, v.Text()...))
+	default:
+		return decimal{}, false
 	}
-	return decimal{}, false
 }
 
 // parseDecimal reads a JSON number, in place.

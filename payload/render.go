@@ -35,8 +35,9 @@ func Plain(v Value) string {
 		return v.Time().Format(time.RFC3339Nano)
 	case Duration:
 		return v.Duration().String()
+	default:
+		return string(AppendJSON(nil, v))
 	}
-	return string(AppendJSON(nil, v))
 }
 
 // Short returns v for a report: as JSON on one line, cut with … at about limit
@@ -155,12 +156,16 @@ func (w *writer) quoted(s string) {
 	w.b = append(w.b, '"')
 }
 
-// appendFloat writes a float as encoding/json does.
+// appendFloat writes a float as encoding/json does, but a whole one within int64
+// with all its digits, as it is compared.
 func appendFloat(b []byte, f float64) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return strconv.AppendQuote(b, strconv.FormatFloat(f, 'g', -1, 64))
 	}
-	if abs := math.Abs(f); abs == 0 || abs >= 1e-6 && abs < 1e21 {
+	if f == math.Trunc(f) && f >= -1<<63 && f < 1<<63 {
+		return strconv.AppendInt(b, int64(f), 10)
+	}
+	if abs := math.Abs(f); abs >= 1e-6 && abs < 1e21 {
 		return strconv.AppendFloat(b, f, 'f', -1, 64)
 	}
 	start := len(b)
