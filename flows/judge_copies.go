@@ -17,7 +17,7 @@ func (j *judge) judgeCopies() {
 		if ch.DeadLetters == nil || ch.Copy == CopyNone || e.Detail == nil {
 			continue
 		}
-		if origin := j.origin(ch, e); origin != nil {
+		if origin := j.origin(ch, e); origin != nil && !j.copyOfAny(ch, e) {
 			j.judgeCopy(ch, e, origin)
 		}
 	}
@@ -69,7 +69,23 @@ func (j *judge) origin(ch *Channel, e *correlate.Entry) *correlate.Entry {
 	return found
 }
 
-func (j *judge) judgeCopy(ch *Channel, e, origin *correlate.Entry) {
+// copyOfAny reports whether e, whose headers give no position, is an unaltered
+// copy of any of the chain's messages on the channels that it may come from: a
+// chain with several shipments may have any of them parked.
+func (j *judge) copyOfAny(ch *Channel, e *correlate.Entry) bool {
+	if e.Detail.OriginAt != (correlate.Entry{}).Position {
+		return false
+	}
+	for _, o := range j.order {
+		if o != e && slices.Contains(ch.DeadLetters, int(o.Channel)) && o.Step != correlate.NoStep && j.differs(ch, e, o) == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// differs names what of the origin the copy has not kept; "" for nothing.
+func (j *judge) differs(ch *Channel, e, origin *correlate.Entry) string {
 	differs := ""
 	switch {
 	case e.Detail.Payloads != nil:
@@ -88,6 +104,11 @@ func (j *judge) judgeCopy(ch *Channel, e, origin *correlate.Entry) {
 		}
 		differs += "key"
 	}
+	return differs
+}
+
+func (j *judge) judgeCopy(ch *Channel, e, origin *correlate.Entry) {
+	differs := j.differs(ch, e, origin)
 	if differs == "" {
 		return
 	}

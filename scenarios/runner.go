@@ -336,7 +336,10 @@ func (r *runner) caughtUp(c catchUp) error {
 		if in.decided.IsZero() || in.decided.After(c.started) {
 			continue
 		}
-		settled := !in.wait.Last.Known() || c.started.Sub(in.wait.Last.Time()) >= r.cfg.Flow.Settle
+		// After a deadline, too, there is a wait: what comes a little later is told
+		// as late rather than as missing.
+		settled := c.started.Sub(in.decided) >= r.cfg.Flow.Settle &&
+			(!in.wait.Last.Known() || c.started.Sub(in.wait.Last.Time()) >= r.cfg.Flow.Settle)
 		if c.quiet || settled {
 			in.done = true
 			r.stats.Watched = max(r.stats.Watched, now.Sub(in.decided))

@@ -79,9 +79,6 @@ func (s *Shop) deliver(ctx context.Context, t Task) Verdict {
 	if sh.ShipTo == nil {
 		return s.fail(ctx, t)
 	}
-	if s.has(bugParksSound) {
-		s.publish(ctx, exchangeParked, t)
-	}
 	if !s.delivered(&sh) {
 		return Done
 	}
@@ -98,6 +95,9 @@ func (s *Shop) deliver(ctx context.Context, t Task) Verdict {
 			s.cfg.Log.Error("courier", "error", err)
 			return Again
 		}
+	}
+	if s.has(bugParksSound) {
+		s.publish(ctx, exchangeParked, t)
 	}
 	return Done
 }

@@ -1,0 +1,48 @@
+package shop
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+)
+
+// Environment is where the shop's brokers are, as its flow file reads it from
+// the environment.
+type Environment struct {
+	// Kafka is host:port[,host:port], Rabbit an amqp:// URL, AWSEndpoint the URL of
+	// an emulator, "" for AWS itself.
+	Kafka, Rabbit, AWSEndpoint string
+}
+
+// EnvironmentOf reads KAFKA, RABBIT and AWS_ENDPOINT.
+func EnvironmentOf(getenv func(string) string) Environment {
+	or := func(value, otherwise string) string {
+		if value == "" {
+			return otherwise
+		}
+		return value
+	}
+	return Environment{
+		Kafka:       or(getenv("KAFKA"), "localhost:9092"),
+		Rabbit:      or(getenv("RABBIT"), "amqp://guest:guest@localhost:5672/"),
+		AWSEndpoint: getenv("AWS_ENDPOINT"),
+	}
+}
+
+// StartOn starts the shop on real brokers. close stops it and disconnects.
+func StartOn(ctx context.Context, env Environment, bug string, log *slog.Logger) (closeShop func() error, err error) {
+	tasks, closeTasks, err := DialRabbitMQ(env.Rabbit)
+	if err != nil {
+		return nil, err
+	}
+	mails, err := ConnectAWS(ctx, "eu-west-1", env.AWSEndpoint)
+	if err != nil {
+		return nil, errors.Join(err, closeTasks())
+	}
+	s, err := Start(ctx, Config{Kafka: strings.Split(env.Kafka, ","), Tasks: tasks, Mails: mails, Bug: bug, Log: log})
+	if err != nil {
+		return nil, errors.Join(err, closeTasks())
+	}
+	return func() error { return errors.Join(s.Close(), closeTasks()) }, nil
+}
