@@ -44,6 +44,7 @@ type intakePlan struct {
 	fields []expression.Field
 	order  []int // slot of the i-th extracted path
 	death  bool  // some expression reads death
+	tree   bool  // copies of its messages are looked for in envelopes
 }
 
 type idPlan struct {
@@ -135,6 +136,14 @@ func (c *compiler) finishIntake() {
 			}
 		}
 		plan.paths = payload.NewPaths(paths)
+	}
+	for i := range c.flow.Channels {
+		if c.flow.Channels[i].intake.original == nil {
+			continue
+		}
+		for _, origin := range c.flow.Channels[i].DeadLetters {
+			c.flow.Channels[origin].intake.tree = true
+		}
 	}
 	for _, s := range c.flow.Steps {
 		c.flow.longest = max(c.flow.longest, s.Within)

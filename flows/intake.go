@@ -56,6 +56,11 @@ func (in *intake) read(channel int, o *message.Observation) (m *correlate.Messag
 	if o.Key != nil {
 		m.Entry.Key = xxhash.Sum64(o.Key)
 	}
+	if plan.tree {
+		if tree, err := payload.Decode(o.Payload); err == nil {
+			m.Entry.Tree = treeHash(tree)
+		}
+	}
 	in.identify(plan, m)
 	for i := range plan.steps {
 		s := &plan.steps[i]

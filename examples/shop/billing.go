@@ -141,8 +141,10 @@ func (s *Shop) swap(ctx context.Context, p payment) error {
 func (s *Shop) release(p payment) {
 	b := &s.billing
 	b.mu.Lock()
-	_, held := b.held[p.Account]
-	delete(b.held, p.Account)
+	held := b.held[p.Account].OrderID == p.OrderID
+	if held {
+		delete(b.held, p.Account)
+	}
 	b.mu.Unlock()
 	if !held {
 		return

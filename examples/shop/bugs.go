@@ -19,7 +19,7 @@ const (
 	bugRoute       = "wrong-route"
 	bugStuck       = "stuck-after-poison"
 	bugNoReason    = "dlq-without-reason"
-	bugFewRetries  = "retries-once-too-few"
+	bugNoRetry     = "no-retry"
 	bugDeclines    = "declines-everything"
 	bugEarlyMail   = "double-mail"
 	bugSkippedSeq  = "skipped-sequence"
@@ -39,7 +39,7 @@ var Bugs = []Bug{
 	{bugRoute, "shipping publishes with a routing key that no queue is bound to", "missing"},
 	{bugStuck, "a shipment that cannot be delivered stops the courier", "missing"},
 	{bugNoReason, "the courier parks without the failure headers", "mismatch"},
-	{bugFewRetries, "the courier gives up after two attempts", "mismatch"},
+	{bugNoRetry, "the courier parks at the first failure", "mismatch"},
 	{bugDeclines, "billing declines every order", "wrong-outcome"},
 	{bugEarlyMail, "the courier sends each mail twice", "duplicate"},
 	{bugSkippedSeq, "billing skips a number of each account's sequence", "gap"},

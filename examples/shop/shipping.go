@@ -126,8 +126,8 @@ func (s *Shop) fail(ctx context.Context, t Task) Verdict {
 		return Again
 	}
 	allowed := attempts
-	if s.has(bugFewRetries) {
-		allowed--
+	if s.has(bugNoRetry) {
+		allowed = 1
 	}
 	if refusals(t.Headers)+1 < allowed {
 		if s.has(bugLostInRetry) {

@@ -72,8 +72,7 @@ func (v val) tls() *TLS {
 
 // settings takes text or a map whose keys its user knows.
 func (v val) settings() Data {
-	switch v.Kind {
-	case String, Map:
+	if v.Kind == String || v.Kind == Map {
 		return v.free()
 	}
 	v.fail("%s must be text or a map, not %s", quote(v.key), v.Kind.a())

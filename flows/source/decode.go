@@ -215,8 +215,9 @@ func (k Kind) a() string {
 		return "a list"
 	case Map:
 		return "a map"
+	default:
+		return "text"
 	}
-	return "text"
 }
 
 // String returns the kind's name in JSON.

@@ -127,8 +127,9 @@ func inline(d Data) string {
 		return "{ " + strings.Join(members, ", ") + " }"
 	case String:
 		return quoted(d.Text.Value)
+	default:
+		return d.Text.Value
 	}
-	return d.Text.Value
 }
 
 // quoted puts a text into quotes where YAML needs them.

@@ -17,7 +17,7 @@ type Rule struct {
 	Every   *Every
 }
 
-// Ordered: By rises by one for each Per.
+// Ordered wants By to rise by one, for each Per.
 type Ordered struct {
 	Channel Text
 	By      Text // expression
@@ -25,14 +25,14 @@ type Ordered struct {
 	Gapless bool
 }
 
-// Unique: no ID occurs twice.
+// Unique wants no ID to occur twice.
 type Unique struct {
 	Channel Text
 	ID      Text // expression
 	Per     Text // expression; not set: in the whole channel
 }
 
-// Latency: percentiles of the time between two steps.
+// Latency limits percentiles of the time between two steps.
 type Latency struct {
 	From, To Text // steps
 	Limits   []Limit
@@ -45,13 +45,13 @@ type Limit struct {
 	Max     Duration
 }
 
-// Never: no message on the channel has When.
+// Never wants no message on the channel to have When.
 type Never struct {
 	Channel Text
 	When    Text // expression
 }
 
-// Every: a message at least every Within, for each Per.
+// Every wants a message at least every Within, for each Per.
 type Every struct {
 	Channel Text
 	Per     Text // expression; not set: one sequence

@@ -1,10 +1,6 @@
 package source
 
-import (
-	"math"
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // text reads a scalar: numbers and booleans are taken as they are written.
 func (v val) text() Text {
@@ -15,9 +11,10 @@ func (v val) text() Text {
 	case Null:
 		v.fail("%s is empty", quote(v.key))
 		return Text{}
+	default:
+		v.refuseCut(v.Text, openTemplate(v.Text.Value))
+		return v.Text
 	}
-	v.refuseCut(v.Text, openTemplate(v.Text.Value))
-	return v.Text
 }
 
 // word is text that must not be empty.
@@ -54,7 +51,13 @@ func (v val) expr() Text {
 	case Null:
 		v.fail("%s is empty: an expression should stand here", quote(v.key))
 		return Text{}
+	default:
+		return v.exprText()
 	}
+}
+
+// exprText reads the text of an expression.
+func (v val) exprText() Text {
 	text := strings.TrimSpace(v.Text.Value)
 	switch {
 	case text == "":
@@ -86,8 +89,9 @@ func (v val) describe() string {
 		return quote(v.Text.Value)
 	case String:
 		return "the text " + quote(v.Text.Value)
+	default:
+		return v.Kind.a()
 	}
-	return v.Kind.a()
 }
 
 // oneOf reads one of some words, or text that holds ${…}.
@@ -124,55 +128,4 @@ func (v val) checkFree(d Data) {
 	for _, m := range d.Members {
 		v.checkFree(m.Value)
 	}
-}
-
-// count reads how often a step may occur.
-func (v val) count() Count {
-	if v.Kind == List || v.Kind == Map || v.Kind == Null {
-		v.failHint("write a number, 0..3, \">=1\", or an expression on earlier steps", "%s cannot be %s", quote(v.key), v.Kind.a())
-		return Count{}
-	}
-	c := Count{Text: v.Text, Max: -1}
-	text := strings.TrimSpace(v.Text.Value)
-	low, high, isRange := strings.Cut(text, "..")
-	var ok bool
-	switch {
-	case isRange:
-		var okLow, okHigh bool
-		c.Min, okLow = whole(low)
-		c.Max, okHigh = whole(high)
-		ok = okLow && okHigh
-	case strings.HasPrefix(text, ">="):
-		c.Min, ok = whole(text[2:])
-	case strings.HasPrefix(text, "<="):
-		c.Max, ok = whole(text[2:])
-	case strings.HasPrefix(text, ">"):
-		c.Min, ok = whole(text[1:])
-		c.Min++
-	case strings.HasPrefix(text, "<"):
-		c.Max, ok = whole(text[1:])
-		c.Max--
-		ok = ok && c.Max >= 0
-	default:
-		if c.Min, ok = whole(text); ok {
-			c.Max = c.Min
-		} else if c.Expr = v.expr(); c.Expr.IsSet() && v.Kind != Number {
-			return Count{Text: v.Text, Expr: c.Expr}
-		}
-	}
-	if !ok || c.Max >= 0 && c.Min > c.Max {
-		v.failHint("write a number, 0..3, \">=1\", or an expression on earlier steps", "%s is no count", quote(text))
-		return Count{}
-	}
-	return c
-}
-
-// whole reads a whole number that may count messages.
-func whole(s string) (int, bool) {
-	s = strings.TrimSpace(s)
-	if s == "" || digits(s) != len(s) {
-		return 0, false
-	}
-	n, err := strconv.Atoi(s)
-	return n, err == nil && n <= math.MaxInt32
 }

@@ -216,8 +216,9 @@ func jsonOf(d Data) any {
 			out[m.Name.Value] = jsonOf(m.Value)
 		}
 		return out
+	default:
+		return nil
 	}
-	return nil
 }
 
 func sorted(words []string) []string {
