@@ -15,47 +15,47 @@ func (v val) count() Count {
 		return Count{}
 	}
 	text := strings.TrimSpace(v.Text.Value)
-	low, high, bounded := bounds(text)
-	if !bounded && v.Kind != Number {
+	if !isBounds(text) && v.Kind != Number {
 		return Count{Text: v.Text, Max: -1, Expr: v.expr()}
 	}
-	least, okLeast := whole(low)
-	most, okMost := -1, true
-	if high != "" {
-		most, okMost = whole(high)
-	}
-	if strings.HasPrefix(text, "<") && !strings.HasPrefix(text, "<=") {
-		most--
-		okMost = okMost && most >= 0
-	}
-	if strings.HasPrefix(text, ">") && !strings.HasPrefix(text, ">=") {
-		least++
-	}
-	if !okLeast || !okMost || most >= 0 && least > most {
+	least, most, ok := bounds(text)
+	if !ok {
 		v.failHint(hint, "%s is no count", quote(text))
 		return Count{}
 	}
 	return Count{Text: v.Text, Min: least, Max: most}
 }
 
-// bounds splits a count that is no expression into its least and its most; most
-// is "" where there is none.
-func bounds(text string) (least, most string, ok bool) {
-	if low, high, ok := strings.Cut(text, ".."); ok {
-		return low, high + " ", true // never "": 1.. is no count
+// isBounds reports whether the text of a count is meant as numbers, not as an
+// expression.
+func isBounds(text string) bool {
+	_, number := whole(text)
+	return number || strings.Contains(text, "..") || strings.HasPrefix(text, "<") || strings.HasPrefix(text, ">")
+}
+
+// bounds returns the least and the most of a count; -1 is no bound.
+func bounds(text string) (least, most int, ok bool) {
+	if low, high, isRange := strings.Cut(text, ".."); isRange {
+		least, ok = whole(low)
+		most, okMost := whole(high)
+		return least, most, ok && okMost && least <= most
 	}
-	for _, sign := range []string{">=", ">"} {
-		if n, ok := strings.CutPrefix(text, sign); ok {
-			return n, "", true
-		}
+	number := strings.TrimLeft(text, "<>=")
+	n, ok := whole(number)
+	switch strings.TrimSuffix(text, number) {
+	case "":
+		return n, n, ok
+	case ">=":
+		return n, -1, ok
+	case ">":
+		return n + 1, -1, ok
+	case "<=":
+		return 0, n, ok
+	case "<":
+		return 0, n - 1, ok && n > 0
+	default:
+		return 0, 0, false
 	}
-	for _, sign := range []string{"<=", "<"} {
-		if n, ok := strings.CutPrefix(text, sign); ok {
-			return "0", n + " ", true
-		}
-	}
-	_, ok = whole(text)
-	return text, text, ok
 }
 
 // whole reads a whole number that may count messages.
