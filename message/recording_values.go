@@ -211,6 +211,18 @@ const (
 	tables dialect = true
 )
 
+// ParseValue reads the value of a header as a recording spells it: a table, for
+// instance, that was handed on as its JSON text. Nothing of it shares text's
+// bytes.
+func ParseValue(text string) (any, error) {
+	data := []byte(text)
+	if err := jsonscan.Check(data); err != nil {
+		return nil, err
+	}
+	v, _, err := valueAt(data, jsonscan.Space(data, 0), tables)
+	return v, err
+}
+
 // valueAt reads the JSON value at i of data, which is known to be well-formed.
 // Nothing of it shares data's bytes.
 func valueAt(data []byte, i int, as dialect) (any, int, error) {
