@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
 	"github.com/flowcheck/flowcheck/brokers"
 )
 
@@ -17,9 +19,10 @@ const (
 )
 
 // CatchUp implements brokers.Tap. SQS has approximate counts only, and SNS does
-// not tell what it is still delivering, so it is never exact: it returns when
+// not tell what it is still delivering, so it is never exact. It returns when
 // the counts of each queue were zero, then a receive was empty, then they were
-// zero again.
+// zero again; or, where messages keep coming, when as many as were there have
+// been handed on and only newer ones come.
 func (t *tap) CatchUp(ctx context.Context) (brokers.Caught, error) {
 	type result struct {
 		r   *reader
@@ -50,11 +53,16 @@ func (t *tap) doubt() string {
 }
 
 // catchUp waits until the queue seems empty and everything taken from it has
-// been handed on: what is not deleted yet still counts.
+// been handed on (what is not deleted yet still counts), or a goal is reached.
 func (r *reader) catchUp(ctx context.Context) error {
+	g, err := r.newGoal(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.drop(g)
 	for {
 		empty, err := r.seemsEmpty(ctx)
-		if err != nil || empty {
+		if err != nil || empty || r.reached(g) {
 			return err
 		}
 		if err := r.pace(ctx); err != nil {
@@ -75,7 +83,7 @@ func (r *reader) seemsEmpty(ctx context.Context) (bool, error) {
 			n, err = r.pollOnce(ctx)
 		} else {
 			var c counts
-			c, err = count(ctx, r.sqs, r.url)
+			c, _, err = count(ctx, r.sqs, r.url)
 			n = c.total()
 		}
 		if isAbsent(err) && ctx.Err() == nil {
@@ -91,8 +99,7 @@ func (r *reader) seemsEmpty(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// pollOnce receives once beside the reader's own receives. On AWS it waits for a
-// second, for only a receive that waits asks all of SQS's servers.
+// pollOnce receives once beside the reader's own receives.
 func (r *reader) pollOnce(ctx context.Context) (int, error) {
 	var wait int32
 	if r.real {
@@ -139,7 +146,7 @@ func (r *reader) pace(ctx context.Context) error {
 func (r *reader) awaitQueue(ctx context.Context) (counts, error) {
 	began := time.Now()
 	for {
-		c, err := count(ctx, r.sqs, r.url)
+		c, _, err := count(ctx, r.sqs, r.url)
 		if err == nil {
 			return c, nil
 		}
@@ -150,4 +157,80 @@ func (r *reader) awaitQueue(ctx context.Context) (counts, error) {
 			return counts{}, err
 		}
 	}
+}
+
+// goal is what a CatchUp waits for while messages keep coming.
+type goal struct {
+	before time.Time // by SQS's clock: what was sent later did not exist at the call
+	left   int       // of the messages that were there, as many are not handed on yet
+	newer  int       // batches handed on since the last that held a message sent before
+}
+
+// newGoal notes how much there is at this moment. SQS tells its time in whole
+// seconds.
+func (r *reader) newGoal(ctx context.Context) (*goal, error) {
+	c, now, err := count(ctx, r.sqs, r.url)
+	if err != nil && (ctx.Err() != nil || !isAbsent(err)) {
+		return nil, failure(ctx, "ask the queue", err)
+	}
+	if now.IsZero() {
+		now = time.Now()
+	}
+	g := &goal{before: now.Truncate(time.Second).Add(time.Second), left: c.total()}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.goals[g] = true
+	return g, nil
+}
+
+func (r *reader) drop(g *goal) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.goals, g)
+}
+
+// reached tells whether all that was there has been handed on, as far as can be
+// told: as many messages were, none of that time is at hand, and more batches in
+// a row than there are receives held newer ones only.
+func (r *reader) reached(g *goal) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for b := range r.atHand {
+		if g.countOld(*b) > 0 {
+			return false
+		}
+	}
+	return g.left <= 0 && g.newer > helpers+1
+}
+
+// taken notes a batch that was received. The func that it returns is called once
+// that many of it, in their order, have been handed on.
+func (r *reader) taken(messages []types.Message) func(handed int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b := &messages
+	r.atHand[b] = true
+	return func(handed int) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.atHand, b)
+		for g := range r.goals {
+			g.left -= g.countOld(messages[:handed])
+			g.newer++
+			if g.countOld(messages) > 0 {
+				g.newer = 0
+			}
+		}
+	}
+}
+
+// countOld is how many of the messages may have been there at the call.
+func (g *goal) countOld(messages []types.Message) int {
+	n := 0
+	for _, m := range messages {
+		if sentTime(m).Before(g.before) {
+			n++
+		}
+	}
+	return n
 }

@@ -2,19 +2,17 @@ package aws
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -22,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/flowcheck/flowcheck/brokers"
 )
@@ -45,6 +44,9 @@ type session struct {
 	sqs *sqs.Client
 	sns *sns.Client
 	sts *sts.Client
+
+	transport *http.Transport         // of the clients
+	me        atomic.Pointer[arn.ARN] // of the login, once it is known
 }
 
 // connect finds the credentials and asks SQS something that needs no
@@ -62,25 +64,45 @@ func connect(ctx context.Context, cfg brokers.Config, retryer func() aws.Retryer
 	if retryer != nil {
 		loaded.Retryer = retryer
 	}
+	if err := login(ctx, loaded.Credentials); err != nil {
+		return nil, fmt.Errorf("open %s: %w", cfg.Name, err)
+	}
+	s := newSession(cfg, loaded)
+	if err := s.probe(ctx); err != nil {
+		s.disconnect()
+		return nil, fmt.Errorf("open %s: %w", cfg.Name, err)
+	}
+	return s, nil
+}
+
+// newSession makes the clients. They share one transport, so that its idle
+// connections can be closed.
+func newSession(cfg brokers.Config, loaded aws.Config) *session {
 	s := &session{
 		cfg:    cfg,
 		log:    cfg.Log,
 		region: loaded.Region,
 		real:   loaded.BaseEndpoint == nil || ownedByAWS(*loaded.BaseEndpoint),
-		sqs:    sqs.NewFromConfig(loaded),
-		sns:    sns.NewFromConfig(loaded),
-		sts:    sts.NewFromConfig(loaded),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	if err := login(ctx, loaded.Credentials); err != nil {
-		return nil, fmt.Errorf("open %s: %w", cfg.Name, err)
+	if built, ok := loaded.HTTPClient.(*awshttp.BuildableClient); ok {
+		s.transport = built.GetTransport()
+		loaded.HTTPClient = &http.Client{
+			Transport:     wholeBody{s.transport},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
 	}
-	if err := s.probe(ctx); err != nil {
-		return nil, fmt.Errorf("open %s: %w", cfg.Name, err)
+	s.sqs, s.sns, s.sts = sqs.NewFromConfig(loaded), sns.NewFromConfig(loaded), sts.NewFromConfig(loaded)
+	return s
+}
+
+// disconnect closes the connections that no request uses.
+func (s *session) disconnect() {
+	if s.transport != nil {
+		s.transport.CloseIdleConnections()
 	}
-	return s, nil
 }
 
 // regionOf takes the region from aws://region; "" leaves it to the environment.
@@ -104,7 +126,7 @@ func load(ctx context.Context, cfg brokers.Config, region string) (aws.Config, e
 	if err != nil {
 		return aws.Config{}, err
 	}
-	opts := []func(*config.LoadOptions) error{config.WithHTTPClient(client)}
+	opts := []func(*config.LoadOptions) error{config.WithHTTPClient(client), config.WithLogger(sdkLog(cfg.Log))}
 	if region != "" {
 		opts = append(opts, config.WithRegion(region))
 	}
@@ -128,49 +150,14 @@ func load(ctx context.Context, cfg brokers.Config, region string) (aws.Config, e
 	return loaded, nil
 }
 
-// httpClient is the SDK's own with a short wait for a connection. An answer may
-// take as long as a long poll does.
-func httpClient(t *brokers.TLS) (*awshttp.BuildableClient, error) {
-	secure, err := tlsConfig(t)
-	if err != nil {
-		return nil, err
-	}
-	client := awshttp.NewBuildableClient().
-		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
-		WithTransportOptions(func(tr *http.Transport) {
-			tr.TLSHandshakeTimeout = dialTimeout
-			tr.ResponseHeaderTimeout = longPoll*time.Second + answerTimeout
-			if secure != nil {
-				tr.TLSClientConfig = secure
-			}
-		})
-	return client, nil
-}
-
-// tlsConfig reads the files that t names; nil leaves all to the SDK.
-func tlsConfig(t *brokers.TLS) (*tls.Config, error) {
-	if t == nil {
-		return nil, nil
-	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName, InsecureSkipVerify: t.Insecure}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("tls.ca: %w", err)
+// sdkLog takes what the SDK says of its own accord to the log, for those who
+// look closely.
+func sdkLog(log *slog.Logger) logging.Logger {
+	return logging.LoggerFunc(func(_ logging.Classification, format string, args ...any) {
+		if log != nil {
+			log.Debug("AWS SDK: " + fmt.Sprintf(format, args...))
 		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls.ca: %s holds no certificate in PEM", t.CA)
-		}
-	}
-	if t.Cert != "" || t.Key != "" {
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("tls.cert, tls.key: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
+	})
 }
 
 // login sees whether there are credentials at all. The chain may end in a slow
@@ -194,7 +181,7 @@ func (s *session) probe(ctx context.Context) error {
 	bounded, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	_, err := s.sqs.GetQueueUrl(bounded, &sqs.GetQueueUrlInput{QueueName: aws.String(namePrefix + "probe")},
-		func(o *sqs.Options) { o.RetryMaxAttempts = 2 })
+		func(o *sqs.Options) { o.RetryMaxAttempts = 1 })
 	if err == nil || isAbsent(err) || isDenied(err) {
 		return nil
 	}

@@ -32,13 +32,24 @@ type emulator struct {
 func ministack(t testing.TB) *emulator { return emulatorAt(t, testbroker.Ministack(t)) }
 func elasticMQ(t testing.TB) *emulator { return emulatorAt(t, testbroker.ElasticMQ(t)) }
 
-func emulatorAt(t testing.TB, endpoint string) *emulator {
+// ministackIn is ministack with a region of the test's own, which nobody else
+// sees into.
+func ministackIn(t testing.TB, region string) *emulator {
 	t.Helper()
-	cfg := configAt(endpoint)
+	cfg := configAt(testbroker.Ministack(t))
+	cfg.URL = "aws://" + region
+	return emulatorOf(t, cfg)
+}
+
+func emulatorAt(t testing.TB, endpoint string) *emulator { return emulatorOf(t, configAt(endpoint)) }
+
+func emulatorOf(t testing.TB, cfg brokers.Config) *emulator {
+	t.Helper()
 	s, err := connect(timeout(t), cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(s.disconnect)
 	return &emulator{cfg: cfg, s: s}
 }
 
@@ -274,4 +285,24 @@ func asJSON(t testing.TB, v any) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// strict is a ministack that looks at logins and permissions.
+type strict struct {
+	*emulator
+	wrong brokers.Config // a login that it does not know
+}
+
+// strictMinistack starts one for this test.
+func strictMinistack(t *testing.T) strict {
+	t.Helper()
+	t.Setenv("AUTH", "true")
+	t.Setenv("AWS_ACCESS_KEY_ID", "root")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "root-secret")
+	own := testbroker.OwnMinistack(t)
+	cfg := configAt(own.URL)
+	cfg.Username, cfg.Password = "root", "root-secret"
+	wrong := configAt(own.URL)
+	wrong.Username, wrong.Password, wrong.RunID = "AKIAABCDEFGHIJKLMNOP", "a-secret-of-nobody", ""
+	return strict{emulatorOf(t, cfg), wrong}
 }

@@ -33,7 +33,7 @@ func failure(ctx context.Context, doing string, err error) error {
 func meaningOf(err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) {
-		return meaningOfCode(api)
+		return meaningOfCode(codeOf(err), api.ErrorMessage())
 	}
 	if isOf[*smithyhttp.RequestSendError](err) || isOf[net.Error](err) || isOf[*smithy.DeserializationError](err) ||
 		errors.Is(err, context.DeadlineExceeded) {
@@ -45,8 +45,8 @@ func meaningOf(err error) error {
 // meaningOfCode knows the codes of SNS, SQS, STS and of the gate before them
 // (see "Common errors" in their API references), in the spellings of the JSON
 // and the query protocol.
-func meaningOfCode(err smithy.APIError) error {
-	switch strings.TrimSuffix(err.ErrorCode(), "Exception") {
+func meaningOfCode(code, text string) error {
+	switch strings.TrimSuffix(code, "Exception") {
 	case "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "NonExistentQueue", "NotFound", "ResourceNotFound":
 		return brokers.ErrAbsent
 	case "AccessDenied", "AuthorizationError", "NotAuthorized", "OptInRequired", "InvalidClientTokenId",
@@ -56,9 +56,9 @@ func meaningOfCode(err smithy.APIError) error {
 		return brokers.ErrRefused
 	case "MessageTooLong":
 		return brokers.ErrTooLarge
-	case "InvalidParameter", "InvalidParameterValue":
-		text := strings.ToLower(err.ErrorMessage())
-		if strings.Contains(text, "must be shorter than") || strings.Contains(text, "too long") {
+	case "InvalidParameter", "InvalidParameterValue", "InvalidAttributeValue":
+		text = strings.ToLower(text)
+		if strings.Contains(text, "must be shorter than") || strings.Contains(text, "too long") || text == "messagetoolong" {
 			return brokers.ErrTooLarge
 		}
 	case codeUnknown:
@@ -93,13 +93,15 @@ func fateUnknown(err error) bool {
 // codeUnknown is the SDK's word for an error answer without a code.
 const codeUnknown = "UnknownError"
 
-// codeOf is the broker's code for an error, or "".
+// codeOf is the broker's code for an error, or "". ElasticMQ puts a name space
+// before it.
 func codeOf(err error) string {
 	var api smithy.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode()
+	if !errors.As(err, &api) {
+		return ""
 	}
-	return ""
+	code := api.ErrorCode()
+	return code[strings.LastIndexByte(code, '#')+1:]
 }
 
 // isOf tells whether err has an E in it.
@@ -114,31 +116,37 @@ const maxErrorText = 500
 // plain puts an SDK error into few words: what the broker said, or why nobody
 // could be asked. The SDK never shows the secret key.
 func plain(err error) string {
-	var api smithy.APIError
-	var cert *tls.CertificateVerificationError
-	var unknown x509.UnknownAuthorityError
-	var op *net.OpError
-	var sent *url.Error
-	text := err.Error()
-	switch {
-	case errors.As(err, &api) && api.ErrorCode() == codeUnknown:
-		text = "the answer is not SNS's or SQS's: is the endpoint right?"
-	case errors.As(err, &api):
-		text = api.ErrorCode() + ": " + api.ErrorMessage()
-	case errors.As(err, &unknown):
-		text = "its certificate is signed by an authority that is not trusted: name the CA's file in tls.ca"
-	case errors.As(err, &cert):
-		text = cert.Err.Error()
-	case isOf[*smithy.DeserializationError](err):
-		text = "the answer is not SNS's or SQS's: is the endpoint right?"
-	case errors.As(err, &op):
-		text = op.Error()
-	case errors.As(err, &sent):
-		text = sent.Err.Error()
-	}
-	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
+	text := strings.Join(strings.Fields(strings.ToValidUTF8(words(err), "?")), " ")
 	if len(text) > maxErrorText {
 		text = strings.ToValidUTF8(text[:maxErrorText], "") + "…"
 	}
 	return text
+}
+
+// words are the words of the innermost error that says what happened.
+func words(err error) string {
+	var api smithy.APIError
+	var response *smithyhttp.ResponseError
+	var garbled *smithy.DeserializationError
+	var cert *tls.CertificateVerificationError
+	var op *net.OpError
+	var sent *url.Error
+	switch {
+	case errors.As(err, &api) && codeOf(err) != codeUnknown:
+		return codeOf(err) + ": " + api.ErrorMessage()
+	case api != nil && errors.As(err, &response):
+		return fmt.Sprintf("the answer (HTTP status %d) is not SNS's or SQS's: is the endpoint right?", response.HTTPStatusCode())
+	case isOf[x509.UnknownAuthorityError](err):
+		return "its certificate is signed by an authority that is not trusted: name the CA's file in tls.ca"
+	case errors.As(err, &cert):
+		return cert.Err.Error()
+	case errors.As(err, &op):
+		return op.Error()
+	case errors.As(err, &garbled) && garbled.Err != nil:
+		return "the answer is not SNS's or SQS's: is the endpoint right? " + garbled.Err.Error()
+	case errors.As(err, &sent):
+		return sent.Err.Error()
+	default:
+		return err.Error()
+	}
 }

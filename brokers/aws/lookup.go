@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -43,13 +46,21 @@ func (s *session) topicARN(ctx context.Context, ref string) (arn.ARN, error) {
 	return found, nil
 }
 
-// caller is the ARN of the login.
+// caller is the ARN of the login; to ask for it takes no permission.
 func (s *session) caller(ctx context.Context) (arn.ARN, error) {
+	if me := s.me.Load(); me != nil {
+		return *me, nil
+	}
 	out, err := s.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, func(o *sts.Options) { o.RetryMaxAttempts = 2 })
 	if err != nil {
 		return arn.ARN{}, failure(ctx, "ask STS for the account", err)
 	}
-	return arn.Parse(aws.ToString(out.Arn))
+	me, err := arn.Parse(aws.ToString(out.Arn))
+	if err != nil {
+		return arn.ARN{}, fmt.Errorf("ask STS for the account: %w", err)
+	}
+	s.me.Store(&me)
+	return me, nil
 }
 
 func (s *session) topicByList(ctx context.Context, name string) (arn.ARN, error) {
@@ -156,19 +167,21 @@ var countAttributes = []sqstypes.QueueAttributeName{
 	sqstypes.QueueAttributeNameApproximateNumberOfMessagesDelayed,
 }
 
-// count asks SQS how many messages a queue has.
-func count(ctx context.Context, client *sqs.Client, url string) (counts, error) {
+// count asks SQS how many messages a queue has, and what time it is there; zero
+// if it does not say.
+func count(ctx context.Context, client *sqs.Client, url string) (counts, time.Time, error) {
 	out, err := client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: aws.String(url), AttributeNames: countAttributes})
 	if err != nil {
-		return counts{}, err
+		return counts{}, time.Time{}, err
 	}
 	var n [3]int
 	for i, name := range countAttributes {
-		if _, err := fmt.Sscan(out.Attributes[string(name)], &n[i]); err != nil {
-			return counts{}, fmt.Errorf("the answer's %s is %q, no number", name, out.Attributes[string(name)])
+		if n[i], err = strconv.Atoi(out.Attributes[string(name)]); err != nil {
+			return counts{}, time.Time{}, fmt.Errorf("the answer's %s is %q, no number", name, out.Attributes[string(name)])
 		}
 	}
-	return counts{waiting: n[0], inFlight: n[1], delayed: n[2]}, nil
+	now, _ := middleware.GetServerTime(out.ResultMetadata)
+	return counts{waiting: n[0], inFlight: n[1], delayed: n[2]}, now, nil
 }
 
 // isDenied tells whether the broker knows the login but does not allow the

@@ -139,6 +139,8 @@ func (p *publisher) toQueue(ctx context.Context, url string, l letter) (string, 
 // freshID is a deduplication id that nobody had before.
 func freshID() *string { return aws.String(namePrefix + rand.Text()) }
 
-// Close implements brokers.Publisher. The SDK keeps idle connections only, and
-// they end by themselves.
-func (p *publisher) Close() error { return nil }
+// Close implements brokers.Publisher.
+func (p *publisher) Close() error {
+	p.disconnect()
+	return nil
+}

@@ -109,7 +109,7 @@ func (t *tapper) countOf(ctx context.Context, q queueRef) (counts, error) {
 	if err != nil {
 		return counts{}, err
 	}
-	c, err := count(ctx, t.sqs, url)
+	c, _, err := count(ctx, t.sqs, url)
 	if err != nil {
 		return counts{}, failure(ctx, "queue "+q.name+" (sqs:GetQueueAttributes)", err)
 	}

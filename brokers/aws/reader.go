@@ -21,6 +21,8 @@ const (
 	longPoll = 20
 	// shortPoll is the wait where the receive has to end before the tap does.
 	shortPoll = 1
+	// idlePause is the pause after an empty receive that did not wait.
+	idlePause = 50 * time.Millisecond
 	// batch is the largest batch of SQS.
 	batch = 10
 	// helpers is how many more receives run while batches come full.
@@ -58,6 +60,8 @@ type reader struct {
 	stopped  bool
 	dead     error // why there is no reading any more
 	lastRead time.Time
+	atHand   map[*[]types.Message]bool // batches received and not wholly handed on
+	goals    map[*goal]bool            // of the CatchUps under way
 }
 
 // start begins to read.
@@ -66,6 +70,8 @@ func (r *reader) start() {
 	r.stop = make(chan struct{})
 	r.help = make(chan struct{}, helpers)
 	r.lastRead = time.Now()
+	r.atHand = map[*[]types.Message]bool{}
+	r.goals = map[*goal]bool{}
 	r.spawn(r.run)
 }
 
@@ -91,6 +97,9 @@ func (r *reader) run() {
 		case err == nil:
 			pause, absent = 0, time.Time{}
 			r.callHelpers(n)
+			if n == 0 && r.wait() == 0 {
+				r.sleep(idlePause)
+			}
 			continue
 		case r.ctx.Err() != nil:
 			return
@@ -108,11 +117,16 @@ func (r *reader) run() {
 
 // wait is how many seconds a receive waits for a message. On a queue of the
 // system a receive is never cut off, for that could hide messages: it is short.
+// On AWS it has to wait, for only then all of SQS's servers are asked.
 func (r *reader) wait() int32 {
-	if r.own {
+	switch {
+	case r.own:
 		return longPoll
+	case r.real:
+		return shortPoll
+	default:
+		return 0
 	}
-	return shortPoll
 }
 
 // callHelpers starts another receive while there is more than one can carry. A
@@ -156,15 +170,17 @@ func (r *reader) poll(wait int32) (int, error) {
 	now := time.Now()
 	r.checkAge(out.Messages, now)
 	if len(out.Messages) > 0 {
-		r.deliver(out.Messages, now)
+		done := r.taken(out.Messages)
+		done(r.deliver(out.Messages, now))
 	}
 	return len(out.Messages), nil
 }
 
 // deliver hands messages on in their order. It blocks while nobody takes them,
 // and keeps them hidden meanwhile. What was handed on is deleted; when the
-// reader is stopped, the rest goes back to the queue.
-func (r *reader) deliver(messages []types.Message, seen time.Time) {
+// reader is stopped, the rest goes back to the queue. It returns how many were
+// handed on.
+func (r *reader) deliver(messages []types.Message, seen time.Time) int {
 	extend := time.NewTicker(r.hold / 2)
 	defer extend.Stop()
 	sent := 0
@@ -185,6 +201,7 @@ func (r *reader) deliver(messages []types.Message, seen time.Time) {
 	if !r.own {
 		r.setHold(r.ctx, messages[sent:], 0)
 	}
+	return sent
 }
 
 // delete removes messages from the queue. One that stays comes again, with the

@@ -206,14 +206,14 @@ func TestTopicTapLeavesTheSystemsQueueAlone(t *testing.T) {
 	if err := w.tap.Close(timeout(t)); err != nil {
 		t.Fatal(err)
 	}
-	c, err := count(timeout(t), e.s.sqs, url)
+	c, _, err := count(timeout(t), e.s.sqs, url)
 	if err != nil || c != (counts{waiting: 12}) {
 		t.Errorf("the system's queue has %+v (%v), 12 waiting were to be there", c, err)
 	}
 	if got := e.receive(t, url, 30).Attributes[propReceived]; got != "1" {
 		t.Errorf("the system's first receive counts as number %s", got)
 	}
-	if c, err := count(timeout(t), e.s.sqs, dead); err != nil || c.total() != 0 {
+	if c, _, err := count(timeout(t), e.s.sqs, dead); err != nil || c.total() != 0 {
 		t.Errorf("dead letters: %+v (%v)", c, err)
 	}
 }
@@ -253,7 +253,6 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		gone(t)
 	})
 	t.Run("after a failure midway", func(t *testing.T) {
-		// The second topic takes no subscription: its filter is none.
 		tapper := e.tapper(t)
 		made := newTap(tapper, brokers.TapConfig{Events: make(chan message.Event)})
 		src, err := tapper.source(timeout(t), ch)
@@ -322,7 +321,7 @@ func TestTapQueueIsClosedToOthersAndExpires(t *testing.T) {
 }
 
 func TestSweepRemovesAbandonedTapsOnly(t *testing.T) {
-	e := ministack(t)
+	e := ministackIn(t, "sweep-1")
 	topic := e.topic(t, fresh("mail"))
 	live := e.arm(t, brokers.Channel{Name: "live", SNS: topic})
 	abandoned := e.arm(t, brokers.Channel{Name: "abandoned", SNS: topic})

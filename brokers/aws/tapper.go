@@ -74,7 +74,7 @@ func (t *tapper) source(ctx context.Context, ch brokers.Channel) (source, error)
 			src.queue.name, brokers.ErrNotTappable)
 	default:
 		if src.url, err = t.queueURL(ctx, src.queue); err == nil {
-			_, err = count(ctx, t.sqs, src.url)
+			_, _, err = count(ctx, t.sqs, src.url)
 			if err != nil {
 				err = failure(ctx, "queue "+src.queue.name+" (sqs:GetQueueAttributes)", err)
 			}
@@ -107,6 +107,9 @@ func (t *tapper) Tap(ctx context.Context, cfg brokers.TapConfig) (brokers.Tap, e
 func (t *tapper) sources(ctx context.Context, cfg brokers.TapConfig) ([]source, error) {
 	if cfg.Events == nil {
 		return nil, errors.New("tap: there is nowhere to send what is seen: Events is nil")
+	}
+	if t.isClosed() {
+		return nil, errClosed
 	}
 	var all []source
 	queues := map[string]string{}
@@ -148,10 +151,18 @@ func (t *tapper) keep(made *tap) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		return errors.New("tap: the connection is closed")
+		return errClosed
 	}
 	t.taps[made] = true
 	return nil
+}
+
+var errClosed = errors.New("tap: the connection is closed")
+
+func (t *tapper) isClosed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.closed
 }
 
 // forget is the opposite of keep.
@@ -177,6 +188,7 @@ func (t *tapper) Close() error {
 	for _, made := range open {
 		errs = append(errs, made.Close(ctx))
 	}
+	t.disconnect()
 	return errors.Join(errs...)
 }
 

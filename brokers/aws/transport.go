@@ -1,0 +1,90 @@
+package aws
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+
+	"github.com/flowcheck/flowcheck/brokers"
+)
+
+// httpClient is the SDK's own with a short wait for a connection. An answer may
+// take as long as a long poll does.
+func httpClient(t *brokers.TLS) (*awshttp.BuildableClient, error) {
+	secure, err := tlsConfig(t)
+	if err != nil {
+		return nil, err
+	}
+	client := awshttp.NewBuildableClient().
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
+		WithTransportOptions(func(tr *http.Transport) {
+			tr.TLSHandshakeTimeout = dialTimeout
+			tr.ResponseHeaderTimeout = longPoll*time.Second + answerTimeout
+			if secure != nil {
+				tr.TLSClientConfig = secure
+			}
+		})
+	return client, nil
+}
+
+// tlsConfig reads the files that t names; nil leaves all to the SDK.
+func tlsConfig(t *brokers.TLS) (*tls.Config, error) {
+	if t == nil {
+		return nil, nil
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName, InsecureSkipVerify: t.Insecure}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("tls.ca: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("tls.ca: %s holds no certificate in PEM", t.CA)
+		}
+	}
+	if t.Cert != "" || t.Key != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("tls.cert, tls.key: %w", err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}
+
+// wholeBody sends each request's body from memory.
+//
+// The SDK's own body (smithy-go's safeReadCloser) is closed as soon as the
+// answer begins, and from then on its WriteTo fails with io.EOF. A broker on
+// this machine answers so fast that net/http may still be asking it for more:
+// net/http then takes the request for failed and tears the connection down below
+// the answer. A body in memory goes out in one piece with the headers, and lets
+// net/http use another connection where the broker has closed an idle one.
+type wholeBody struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (w wholeBody) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return w.next.RoundTrip(r)
+	}
+	body, err := io.ReadAll(r.Body)
+	if closeErr := r.Body.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	whole := r.WithContext(r.Context())
+	whole.Body = io.NopCloser(bytes.NewReader(body))
+	whole.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	return w.next.RoundTrip(whole)
+}
