@@ -87,9 +87,19 @@ func TestConformanceExchange(t *testing.T) {
 	t.Run("topic", func(t *testing.T) {
 		brokertest.Run(t, s.exchangeSubject("topic", "orders.*", "orders.eu", "orders.#"))
 	})
-	t.Run("direct", func(t *testing.T) { brokertest.Run(t, s.exchangeSubject("direct", "placed", "placed")) })
-	t.Run("fanout", func(t *testing.T) { brokertest.Run(t, s.exchangeSubject("fanout", "")) })
-	t.Run("headers", func(t *testing.T) { brokertest.Run(t, s.exchangeSubject("headers", "")) })
+	t.Run("direct", func(t *testing.T) { brokertest.Run(t, swift(s.exchangeSubject("direct", "placed", "placed"))) })
+	t.Run("fanout", func(t *testing.T) { brokertest.Run(t, swift(s.exchangeSubject("fanout", ""))) })
+	t.Run("headers", func(t *testing.T) { brokertest.Run(t, swift(s.exchangeSubject("headers", ""))) })
+}
+
+// swift leaves out two cases that take 11 s and 6 s on RabbitMQ and do not depend
+// on the type of an exchange.
+func swift(subject brokertest.Subject) brokertest.Subject {
+	subject.Unserved = map[string]string{
+		"quiet":   "served: shown with topic exchanges",
+		"refused": "served: shown with topic exchanges",
+	}
+	return subject
 }
 
 // bypass publishes to the exchange that feeds a queue: a tap of the queue sees
@@ -126,7 +136,10 @@ func TestConformanceQueue(t *testing.T) {
 		return []brokers.Channel{{Queue: s.queue(nil)}}
 	}
 	subject.NewConsumer = s.queueGetter
-	subject.Unserved = map[string]string{"unroutable": "a queue that exists is always reached"}
+	subject.Unserved = map[string]string{
+		"unroutable": "a queue that exists is always reached",
+		"refused":    "served: shown with exchanges",
+	}
 	brokertest.Run(t, subject)
 }
 
@@ -158,6 +171,8 @@ func TestConformanceFirehose(t *testing.T) {
 	subject.Unserved = map[string]string{
 		"unroutable": "a queue that exists is always reached",
 		"untappable": "the firehose sees every queue",
+		"quiet":      "served: shown with queues",
+		"refused":    "served: shown with exchanges",
 	}
 	brokertest.Run(t, subject)
 }
@@ -167,6 +182,7 @@ func TestConformanceStream(t *testing.T) {
 	subject := s.subject()
 	subject.Claims.ExactCatchUp = false
 	subject.Claims.Quiet = false
+	subject.Claims.TypedHeaders = false // RabbitMQ 3.10 keeps no tables and lists in streams
 	subject.Claims.StartBeginning = true
 	subject.Claims.StartOffset = true
 	subject.NewChannel = func(t testing.TB, o brokertest.ChannelOptions) brokers.Channel {
@@ -185,6 +201,7 @@ func TestConformanceStream(t *testing.T) {
 	}
 	subject.Unserved = map[string]string{
 		"unroutable": "a stream that exists is always reached",
+		"refused":    "served: shown with exchanges",
 		"start-time": "a start at a time is rounded to whole seconds and to chunks: TestStreamStartsAtTime",
 	}
 	brokertest.Run(t, subject)

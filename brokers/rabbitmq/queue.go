@@ -42,6 +42,8 @@ type queueReader struct {
 	doubt   bool      // a batch was acknowledged, but the answer did not come
 	spoilt  bool      // the queue holds a message that cannot be decoded
 	why     error     // of the last loss
+	suspect int       // so many messages may still have a loss before them
+	dropped string    // why
 }
 
 func newQueueReader(tp *tap, tg target) *queueReader {
@@ -66,6 +68,9 @@ func (q *queueReader) arm(ctx context.Context) error {
 			cause(q.why), q.last.UTC().Format(time.RFC3339Nano), now.UTC().Format(time.RFC3339Nano)))
 	}
 	q.armings++
+	if !kept {
+		q.suspect = 0
+	}
 	q.last, q.doubt, q.spoilt = now, false, false
 	q.state.armed(q.queue)
 	return nil
@@ -165,7 +170,7 @@ func (q *queueReader) passAll(ctx context.Context) error {
 			batch = collect(d, q.feed, cap(q.feed))
 		case <-tick.C:
 		}
-		if err := q.pass(ctx, batch); err != nil {
+		if err := q.pass(batch); err != nil {
 			return err
 		}
 	}
@@ -188,9 +193,13 @@ func collect(first amqp091.Delivery, feed <-chan amqp091.Delivery, limit int) []
 	return batch
 }
 
-// pass hands a batch on, after a gap mark if something was lost before its last
-// message. All have the same time of arrival, and so has the mark.
-func (q *queueReader) pass(ctx context.Context, batch []amqp091.Delivery) error {
+// pass hands a batch on, after a gap mark if something may have been lost before
+// its last message. All have the same time of arrival, and so has the mark.
+//
+// What was dropped came after everything that had been delivered by then, which
+// may still be on its way: up to a prefetch of messages. So the batches with
+// those, and with the first one behind, have a mark, too.
+func (q *queueReader) pass(batch []amqp091.Delivery) error {
 	seen := time.Now()
 	if len(batch) > 0 {
 		q.doubt = true
@@ -203,8 +212,19 @@ func (q *queueReader) pass(ctx context.Context, batch []amqp091.Delivery) error 
 		return q.because(err)
 	}
 	q.doubt, q.last = false, seen
-	if ok && !q.tap.gap(q.name(), seen, dropReason(&dropped)) {
-		return nil
+	if ok {
+		q.dropped = dropReason(&dropped)
+	}
+	if ok || q.suspect > 0 {
+		q.tap.gap(q.name(), seen, q.dropped)
+	}
+	switch {
+	case ok:
+		q.suspect = q.tap.tapper.limits.prefetch + 1
+	case len(batch) == 0:
+		q.suspect = 0 // nothing was on its way any more
+	default:
+		q.suspect -= len(batch)
 	}
 	for i := range batch {
 		if !q.handOn(&batch[i], seen) {
