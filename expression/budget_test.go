@@ -26,6 +26,8 @@ func TestBudget(t *testing.T) {
 	for i := range w.lists[0] {
 		w.lists[0][i] = parts_{Body: object_{"long": w.self[Body].(object_)["long"]}}
 	}
+	// A fifth of the default, for the sake of the test's own time.
+	w.used = Budget{Steps: DefaultSteps / 5, Bytes: DefaultBytes / 5}
 	for _, src := range []string{
 		"all(body.many, none(body.many, # < 0))",
 		"count(body.many, # in body.many)",
@@ -80,7 +82,7 @@ func TestBudget(t *testing.T) {
 		if !f.Exceeded || !v.IsNil() {
 			t.Errorf("%s: exceeded %t, value %s", src, f.Exceeded, payload.Short(v, 40))
 		}
-		if took := time.Since(start); took > 10*time.Second { // perhaps with -race
+		if took := time.Since(start); took > time.Minute { // it is a hundredth of that, without -race
 			t.Errorf("%s took %s", src, took)
 		} else if testing.Verbose() {
 			t.Logf("%6s %.60s", took.Round(time.Millisecond), src)

@@ -109,6 +109,20 @@ func TestErrorPosition(t *testing.T) {
 	}
 }
 
+func TestTemplateSizeLimits(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"literal": {strings.Repeat("x", 1<<20), ""},
+		"many":    {strings.Repeat("${1}", 1<<18), "too large"},
+		"wrong":   {strings.Repeat("${x}", 1<<18), "unknown name x"},
+		"long":    {"${'" + strings.Repeat("x", MaxSource) + "'}", "literal not terminated"},
+	} {
+		_, err := ParseTemplate(c.text, errorScope())
+		if (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %.200v, want %q", name, err, c.want)
+		}
+	}
+}
+
 func TestSizeLimits(t *testing.T) {
 	for name, c := range map[string]struct{ src, want string }{
 		"long":       {strings.Repeat(" ", MaxSource) + "1", "1:1: the expression is too long: 16385 bytes, at most 16384"},

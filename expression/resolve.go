@@ -91,7 +91,8 @@ func plainMessage(msg string) string {
 	case "compilation failed: expression exceeds maximum allowed nodes":
 		return tooLarge
 	}
-	return strings.ToLower(msg[:1]) + msg[1:]
+	first, size := utf8.DecodeRuneInString(msg)
+	return strings.ToLower(string(first)) + msg[size:]
 }
 
 // runeOffset converts an offset in characters to one in bytes.

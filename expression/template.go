@@ -40,7 +40,7 @@ func ParseTemplate(text string, scope *Scope) (*Expr, error) {
 		flush()
 		at := len(text) - len(after)
 		source, ok := r.upToBrace(after, at)
-		if !ok {
+		if !ok || r.tooLarge || len(r.errs) >= maxErrors {
 			break
 		}
 		_, part := r.parse(source, at)
