@@ -253,7 +253,9 @@ func (c *cluster) meet(ctx context.Context) error {
 // introduce asks any broker for the cluster's id and brokers.
 func (c *cluster) introduce(ctx context.Context) error {
 	answer, err := anyone(ctx, c, func(b *sarama.Broker) (*sarama.DescribeClusterResponse, error) {
-		return b.DescribeCluster(sarama.NewDescribeClusterRequest(c.conf.Version))
+		req := sarama.NewDescribeClusterRequest(c.conf.Version)
+		req.IncludeFencedBrokers = false
+		return b.DescribeCluster(req)
 	})
 	if errors.Is(err, sarama.ErrUnsupportedVersion) { // before Kafka 2.8
 		_, err = c.metadata(ctx, nil)

@@ -126,7 +126,7 @@ func quick() tuning {
 	tune := usual()
 	tune.refresh = 50 * time.Millisecond
 	tune.absent = 300 * time.Millisecond
-	tune.patience = 300 * time.Millisecond
+	tune.patience = 500 * time.Millisecond
 	return tune
 }
 

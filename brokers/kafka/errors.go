@@ -10,6 +10,7 @@ import (
 	"net"
 
 	"github.com/IBM/sarama"
+	"github.com/eapache/go-resiliency/breaker"
 
 	"github.com/flowcheck/flowcheck/brokers"
 )
@@ -76,7 +77,7 @@ func isRefusal(err error) bool {
 func isTransport(err error) bool {
 	var network net.Error
 	return errors.As(err, &network) || isAny(err, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed,
-		context.DeadlineExceeded, sarama.ErrOutOfBrokers, sarama.ErrNotConnected, sarama.ErrBrokerNotFound,
+		context.DeadlineExceeded, breaker.ErrBreakerOpen, sarama.ErrOutOfBrokers, sarama.ErrNotConnected, sarama.ErrBrokerNotFound,
 		sarama.ErrLeaderNotAvailable, sarama.ErrBrokerNotAvailable, sarama.ErrNotLeaderForPartition,
 		sarama.ErrRequestTimedOut, sarama.ErrNotEnoughReplicas, sarama.ErrNotEnoughReplicasAfterAppend,
 		sarama.ErrReplicaNotAvailable, sarama.ErrOffsetNotAvailable)

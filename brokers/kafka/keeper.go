@@ -43,8 +43,8 @@ func (t *tap) keep() {
 
 // takeUntold returns the gaps that surveys found and that nobody has told yet.
 func (t *tap) takeUntold() []gap {
-	t.surveying.Lock()
-	defer t.surveying.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	untold := t.untold
 	t.untold = nil
 	return untold
@@ -60,8 +60,14 @@ func (t *tap) nudgeSelf() {
 
 // survey asks what the topics look like now and acts on it.
 func (t *tap) survey(ctx context.Context) error {
-	t.surveying.Lock()
-	defer t.surveying.Unlock()
+	select {
+	case t.surveying <- struct{}{}:
+		defer func() { <-t.surveying }()
+	case <-ctx.Done():
+		return failed("look at the topics", ctx.Err())
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.c.tune.outage)
+	defer cancel()
 	names := make([]string, 0, len(t.topics))
 	for name := range t.topics {
 		names = append(names, name)
@@ -97,6 +103,8 @@ func (t *tap) survey(ctx context.Context) error {
 // miss handles a topic that the broker does not know. For a moment that may be
 // a broker that has just started; then the topic was deleted.
 func (t *tap) miss(name string, was *tapped) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	switch {
 	case was.missing.IsZero():
 		was.missing = time.Now()
@@ -107,9 +115,22 @@ func (t *tap) miss(name string, was *tapped) {
 	}
 }
 
-// compare finds new partitions, and a topic that was deleted and made anew.
+// compare finds new partitions, and a topic that was deleted and made anew. It
+// parks them for place.
 func (t *tap) compare(ctx context.Context, name string, was *tapped, is topic) error {
 	anew := was.id != is.id || was.deleted && is.id == (sarama.Uuid{})
+	fresh := map[spot]place{}
+	for id, at := range is.places {
+		if at.leader >= 0 && (anew || was.parts[id] == nil) {
+			fresh[spot{name, id}] = at
+		}
+	}
+	starts, err := t.c.offsets(ctx, fresh, oldest)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if anew {
 		for _, p := range was.parts {
 			p.gone.Store(true)
@@ -117,19 +138,6 @@ func (t *tap) compare(ctx context.Context, name string, was *tapped, is topic) e
 		was.parts = map[int32]*partition{}
 	}
 	was.id, was.missing, was.deleted = is.id, time.Time{}, false
-	fresh := map[spot]place{}
-	for id, at := range is.places {
-		if was.parts[id] == nil && at.leader >= 0 {
-			fresh[spot{name, id}] = at
-		}
-	}
-	if len(fresh) == 0 {
-		return nil
-	}
-	starts, err := t.c.offsets(ctx, fresh, oldest)
-	if err != nil {
-		return err
-	}
 	for s, offset := range starts {
 		p := newPartition(s, was.channels, offset)
 		if anew {
@@ -138,7 +146,7 @@ func (t *tap) compare(ctx context.Context, name string, was *tapped, is topic) e
 		}
 		t.c.log.Debug("new partition", "partition", s, "offset", offset)
 		was.parts[s.partition] = p
-		t.park(p, nil)
+		t.parked = append(t.parked, p)
 	}
 	return nil
 }

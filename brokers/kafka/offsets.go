@@ -30,7 +30,7 @@ var (
 // offsets asks the leaders of the spots: one request a leader, side by side. It
 // follows leaders that move.
 func (c *cluster) offsets(ctx context.Context, spots map[spot]place, q question) (map[spot]int64, error) {
-	const tries = 5
+	const tries = 10 // some 3 s: the leaders of a topic made just now are not there yet
 	found := map[spot]int64{}
 	for try := 1; ; try++ {
 		open := map[int32][]spot{}
@@ -49,7 +49,7 @@ func (c *cluster) offsets(ctx context.Context, spots map[spot]place, q question)
 		if try == tries || ctx.Err() != nil || !isTransport(err) && !isAny(err, sarama.ErrUnknownTopicOrPartition) {
 			return nil, failed("ask for offsets on kafka "+c.name, err)
 		}
-		if err := pause(ctx, 20*time.Millisecond<<try); err != nil {
+		if err := pause(ctx, min(20*time.Millisecond<<try, 500*time.Millisecond)); err != nil {
 			return nil, err
 		}
 		if spots, err = c.relocate(ctx, spots); err != nil {
@@ -95,7 +95,16 @@ func (c *cluster) askLeaders(ctx context.Context, open map[int32][]spot, q quest
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	return first(errs)
+}
+
+// first is the first of the errors, with the number of the others: they are
+// mostly the same.
+func first(errs []error) error {
+	if len(errs) < 2 {
+		return errors.Join(errs...)
+	}
+	return fmt.Errorf("%w (and %d more)", errs[0], len(errs)-1)
 }
 
 // askLeader returns what one broker knows, even beside an error.
@@ -128,7 +137,7 @@ func (c *cluster) askLeader(ctx context.Context, leader int32, spots []spot, q q
 			got[s] = block.Offset
 		}
 	}
-	return got, errors.Join(errs...)
+	return got, first(errs)
 }
 
 // topicsOf names each topic of the spots once.

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -25,7 +26,7 @@ type partition struct {
 
 	// For everybody.
 	read    atomic.Int64 // all below has been sent to Events, or is never shown
-	stable  atomic.Int64 // the last stable offset, when last heard of
+	stable  atomic.Int64 // the last stable offset, when last heard of; math.MaxInt64 before
 	barren  atomic.Bool  // the broker says there is more and shows nothing
 	gone    atomic.Bool  // it was of a topic that is no more
 	trouble atomic.Pointer[trouble]
@@ -39,6 +40,7 @@ type trouble struct {
 
 func newPartition(s spot, channels []string, next int64) *partition {
 	p := &partition{spot: s, channels: channels, limit: fetchSize}
+	p.stable.Store(math.MaxInt64)
 	p.move(next)
 	return p
 }

@@ -20,6 +20,7 @@ type producer struct {
 	client sarama.Client
 	async  sarama.AsyncProducer
 	work   sync.WaitGroup // the two goroutines that hand out the answers
+	users  sync.WaitGroup // of publisher.take
 
 	mu     sync.RWMutex // held to read while something is put into async.Input
 	closed chan struct{}
@@ -46,22 +47,26 @@ func openProducer(ctx context.Context, c *cluster, alone bool) (*producer, error
 	conf.Producer.Partitioner = newPartitioner
 	conf.Producer.Retry.Backoff = 50 * time.Millisecond
 	conf.Producer.Retry.Max = 10
+	conf.Producer.Transaction.Retry.Max = 5 // the producer id is asked for as often, too
 	if alone {
 		conf.Producer.Flush.MaxMessages = 1
 		conf.Producer.MaxMessageBytes = int(sarama.MaxRequestSize) - 64<<10 // the broker judges the rest
 	}
+	ctx, cancel := context.WithTimeout(ctx, c.tune.open)
+	defer cancel()
 	stop := context.AfterFunc(ctx, p.lines.cut)
 	err := p.open(c, &conf)
-	if !stop() && err == nil {
-		p.close()
-		err = ctx.Err()
-	}
 	if err != nil {
+		stop()
 		return nil, failed("connect to kafka "+c.name, err)
 	}
 	p.work.Add(2)
 	go p.successes()
 	go p.failures()
+	if !stop() {
+		p.close()
+		return nil, failed("connect to kafka "+c.name, ctx.Err())
+	}
 	return p, nil
 }
 

@@ -183,6 +183,31 @@ func TestPublisherSurvivesCuts(t *testing.T) {
 	})
 }
 
+func TestPublisherSurvivesAnOutage(t *testing.T) {
+	both(t, func(t *testing.T, e *env) {
+		ch := e.topic(t, 1)
+		proxy := newProxied(t)
+		tune := quick()
+		tune.dial = proxy.dial
+		p, err := openPublisher(soon(t), e.config(), tune)
+		must(t, err)
+		defer p.Close()
+		_, err = p.Publish(soon(t), ch, outgoingText("before"))
+		must(t, err)
+		proxy.each(func(x *toxiproxy.Proxy) error { x.Stop(); return nil })
+		for i := range 5 {
+			begun := time.Now()
+			_, err := p.Publish(soon(t), ch, outgoingText(fmt.Sprint("during ", i)))
+			if took := time.Since(begun); !errors.Is(err, brokers.ErrUnreachable) || took > 3*time.Second {
+				t.Errorf("publish without a broker: %v after %s, want ErrUnreachable soon", err, took)
+			}
+		}
+		proxy.each((*toxiproxy.Proxy).Start)
+		_, err = p.Publish(soon(t), ch, outgoingText("after")) // at once
+		must(t, err)
+	})
+}
+
 func TestClosedPublisherRefuses(t *testing.T) {
 	e := openFake(t)
 	ch := e.topic(t, 1)

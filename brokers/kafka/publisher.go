@@ -21,11 +21,12 @@ const batchLimit = 900_000
 // publisher implements brokers.Publisher. Messages that are published side by
 // side share batches.
 type publisher struct {
-	c      *cluster
-	shared *producer
+	c    *cluster
+	work sync.WaitGroup // producers that are being given up
 
 	mu     sync.Mutex
-	alone  *producer // sends each message by itself; opened when first needed
+	shared *producer // nil: to be opened
+	alone  *producer // sends each message by itself; nil: to be opened
 	closed bool
 }
 
@@ -34,12 +35,11 @@ func openPublisher(ctx context.Context, cfg brokers.Config, tune tuning) (*publi
 	if err != nil {
 		return nil, err
 	}
-	if err := c.meet(ctx); err != nil {
-		c.close()
-		return nil, err
-	}
 	p := &publisher{c: c}
-	if p.shared, err = openProducer(ctx, c, false); err != nil {
+	if err = c.meet(ctx); err == nil {
+		p.shared, err = openProducer(ctx, c, false)
+	}
+	if err != nil {
 		c.close()
 		return nil, err
 	}
@@ -61,12 +61,12 @@ func (p *publisher) Publish(ctx context.Context, ch brokers.Channel, m brokers.O
 	if msg.ByteSize(2) > batchLimit {
 		err = sarama.ErrMessageSizeTooLarge
 	} else {
-		err = p.shared.send(ctx, msg)
+		err = p.send(ctx, msg, &p.shared)
 	}
 	if errors.Is(err, sarama.ErrMessageSizeTooLarge) {
 		// It was the batch perhaps, which the broker refused as a whole.
 		if msg, err = outgoing(ch.Topic, m); err == nil {
-			err = p.sendAlone(ctx, msg)
+			err = p.send(ctx, msg, &p.alone)
 		}
 	}
 	if err != nil {
@@ -75,23 +75,51 @@ func (p *publisher) Publish(ctx context.Context, ch brokers.Channel, m brokers.O
 	return brokers.Receipt{Position: message.At(msg.Partition, msg.Offset), Time: msg.Timestamp}, nil
 }
 
-// sendAlone sends a message in a batch of its own.
-func (p *publisher) sendAlone(ctx context.Context, msg *sarama.ProducerMessage) error {
+// send sends by one of the two producers. After an outage a new one takes its
+// place: sarama's refuses everything for ten seconds.
+func (p *publisher) send(ctx context.Context, msg *sarama.ProducerMessage, by **producer) error {
+	with, err := p.take(ctx, by)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNotSent, err)
+	}
+	defer with.users.Done()
+	err = with.send(ctx, msg)
+	if err != nil && ctx.Err() == nil && isTransport(err) {
+		p.giveUp(with, by)
+	}
+	return err
+}
+
+// take returns the producer, opened where it must be, for one use.
+func (p *publisher) take(ctx context.Context, by **producer) (*producer, error) {
 	p.mu.Lock()
-	if p.alone == nil && !p.closed {
-		alone, err := openProducer(ctx, p.c, true)
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, sarama.ErrClosedClient
+	}
+	if *by == nil {
+		opened, err := openProducer(ctx, p.c, by == &p.alone)
 		if err != nil {
-			p.mu.Unlock()
-			return err
+			return nil, err
 		}
-		p.alone = alone
+		*by = opened
 	}
-	alone := p.alone
-	p.mu.Unlock()
-	if alone == nil {
-		return sarama.ErrClosedClient
+	(*by).users.Add(1)
+	return *by, nil
+}
+
+// giveUp lets nobody use the producer any more, and closes it when nobody does.
+func (p *publisher) giveUp(old *producer, by **producer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if *by != old || p.closed {
+		return
 	}
-	return alone.send(ctx, msg)
+	*by = nil
+	p.work.Go(func() {
+		old.users.Wait()
+		old.close()
+	})
 }
 
 // explain says what went wrong, and whether the broker may have the message all
@@ -119,14 +147,16 @@ func (p *publisher) explain(ctx context.Context, what, topic string, m brokers.O
 // Close implements brokers.Publisher. What is under way may fail.
 func (p *publisher) Close() error {
 	p.mu.Lock()
-	alone := p.alone
-	p.alone, p.closed = nil, true
+	open := []*producer{p.shared, p.alone}
+	p.shared, p.alone, p.closed = nil, nil, true
 	p.mu.Unlock()
-	p.shared.close()
-	if alone != nil {
-		alone.close()
-	}
 	p.c.close()
+	for _, one := range open {
+		if one != nil {
+			one.close()
+		}
+	}
+	p.work.Wait()
 	return nil
 }
 

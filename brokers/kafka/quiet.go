@@ -209,7 +209,7 @@ func (tp *tapper) bases(spots map[spot]place) map[spot]int64 {
 	taps := slices.Clone(tp.taps)
 	tp.mu.Unlock()
 	for _, t := range taps {
-		t.surveying.Lock()
+		t.mu.Lock()
 		for s := range spots {
 			if topic := t.topics[s.topic]; topic != nil && topic.parts[s.partition] != nil {
 				if _, ok := bases[s]; !ok {
@@ -217,7 +217,7 @@ func (tp *tapper) bases(spots map[spot]place) map[spot]int64 {
 				}
 			}
 		}
-		t.surveying.Unlock()
+		t.mu.Unlock()
 	}
 	return bases
 }
