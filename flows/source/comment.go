@@ -6,19 +6,21 @@ import (
 )
 
 // refuseCut reports a `#` behind a plain scalar that was meant to belong to it:
-// where the text before it is not complete, or no space follows it.
-func (v val) refuseCut(t Text, incomplete bool) {
+// where the text before it is not complete, or no space follows it. It reports
+// whether there is one.
+func (v val) refuseCut(t Text, incomplete bool) bool {
 	comment, at := t.comment()
 	tight := len(comment) > 1 && !strings.ContainsAny(comment[1:2], " \t#!-=")
 	if comment == "" || !incomplete && !tight {
-		return
+		return false
 	}
 	e := Errorf(at, "YAML takes this `#` for a comment, which cuts %s off", quote(v.key))
 	if incomplete {
 		v.errs.add(e.WithHint("put the whole value into quotes"))
-		return
+	} else {
+		v.errs.add(e.WithHint("put the whole value into quotes, or a space behind the `#` of a comment"))
 	}
-	v.errs.add(e.WithHint("put the whole value into quotes, or a space behind the `#` of a comment"))
+	return true
 }
 
 // comment returns the comment that follows a plain scalar on its last line and

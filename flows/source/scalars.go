@@ -12,7 +12,9 @@ func (v val) text() Text {
 		v.fail("%s is empty", quote(v.key))
 		return Text{}
 	default:
-		v.refuseCut(v.Text, openTemplate(v.Text.Value))
+		if v.refuseCut(v.Text, openTemplate(v.Text.Value)) && openTemplate(v.Text.Value) {
+			return Text{}
+		}
 		return v.Text
 	}
 }
@@ -67,7 +69,9 @@ func (v val) exprText() Text {
 		v.failHint("write it without ${ }", "%s is an expression already", quote(v.key))
 		return Text{}
 	}
-	v.refuseCut(v.Text, open(text))
+	if v.refuseCut(v.Text, open(text)) {
+		return Text{} // what is left is not what was meant
+	}
 	return v.Text
 }
 
