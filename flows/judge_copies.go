@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/flowcheck/flowcheck/correlate"
@@ -25,11 +26,15 @@ func (j *judge) judgeCopies() {
 
 // stray tells of a message that is no step.
 func (j *judge) stray(ch *Channel, e *correlate.Entry) {
-	j.find(strayFinding(ch, e, j.evidence(e)))
+	f := strayFinding(ch, e, j.evidence(e))
+	if e.Step != correlate.NoStep {
+		f.Step = j.flow.Steps[e.Step].Name
+	}
+	j.find(f)
 }
 
 func strayFinding(ch *Channel, e *correlate.Entry, evidence []Evidence) Finding {
-	f := Finding{Evidence: evidence, Actual: e.Detail.Text}
+	f := Finding{Evidence: evidence, Actual: cmp.Or(e.Detail.Text, "a message that is no step")}
 	switch e.Detail.Stray {
 	case correlate.DeadLettered:
 		f.Kind, f.Text = DeadLettered, "a message was dead-lettered to "+ch.Name+", and no step of the flow is that"

@@ -232,9 +232,9 @@ func (j *judge) missing(s, outcome int) {
 		Actual: times(came),
 	}
 	if came > 0 {
-		f.Text = fmt.Sprintf("%s came %s instead of %s", step.Name, times(came), times(j.steps[s].min))
+		f.Text = fmt.Sprintf("%s came %s instead of %s", step.Name, times(came), j.wanted(s))
 	}
-	f.Expected = times(j.steps[s].min)
+	f.Expected = j.wanted(s)
 	if step.Within > 0 && len(step.After) > 0 {
 		f.Expected += ", within " + spell(step.Within) + " of " + j.afterNames(step)
 	}
@@ -242,6 +242,15 @@ func (j *judge) missing(s, outcome int) {
 		f.Expected += ", for the outcome " + name
 	}
 	j.find(f)
+}
+
+// wanted says how often the step must come.
+func (j *judge) wanted(s int) string {
+	o := &j.steps[s]
+	if o.max != o.min {
+		return "at least " + times(o.min)
+	}
+	return times(o.min)
 }
 
 func (j *judge) afterNames(step *Step) string {

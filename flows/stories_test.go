@@ -82,6 +82,9 @@ func tell(t *testing.T, flow *flows.Flow, d *datadriven.TestData) string {
 		d.ScanArgs(t, "started", &at)
 		started = instant(t, at)
 	}
+	if flow == nil {
+		d.Fatalf(t, "the flow does not load")
+	}
 	audit := flows.NewAudit(flow, flows.AuditConfig{Mode: mode, Started: started})
 	for _, line := range strings.Split(strings.TrimSpace(d.Input), "\n") {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
