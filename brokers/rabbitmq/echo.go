@@ -47,6 +47,9 @@ func (e *echoes) forget(id string) {
 // catchUp sends a marker through the tap's queue, which is first in, first out:
 // when it arrives, all that the queue took before it has arrived.
 func (q *queueReader) catchUp(ctx context.Context) (brokers.Caught, error) {
+	if err := q.traced(ctx); err != nil {
+		return brokers.Caught{}, q.state.failed(q.name(), err)
+	}
 	id := token()
 	done := q.echoes.expect(id)
 	defer q.echoes.forget(id)
@@ -77,4 +80,16 @@ func (q *queueReader) caught() brokers.Caught {
 		return brokers.Caught{Reason: "RabbitMQ confirms a message without waiting for its copy in the firehose"}
 	}
 	return brokers.Caught{Exact: true}
+}
+
+// traced looks whether the firehose is still on: others may switch it off.
+func (q *queueReader) traced(ctx context.Context) error {
+	if q.target.trace == nil {
+		return nil
+	}
+	wasOff, err := q.tap.trace(ctx)
+	if wasOff {
+		q.tap.gap(q.name(), time.Now(), "somebody had switched tracing off")
+	}
+	return err
 }

@@ -84,7 +84,7 @@ func (q *queueReader) setUp(ctx context.Context) (kept bool, err error) {
 	}
 	defer watch(ctx, conn)()
 	if q.target.trace != nil {
-		if err := q.tap.trace(ctx); err != nil {
+		if _, err := q.tap.trace(ctx); err != nil {
 			return false, fmt.Errorf("channel %s: %w", q.name(), err)
 		}
 	}

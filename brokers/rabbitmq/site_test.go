@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -193,6 +194,21 @@ func (s *site) observe(t testing.TB) func() {
 		t.Helper()
 		eventually(t, "the vhost is as it was", func() string { return cmp.Diff(before, s.snapshot()) })
 	}
+}
+
+// nothingLeft fails if anything of flowcheck's stays in the vhost.
+func (s *site) nothingLeft() {
+	s.Helper()
+	eventually(s, "all is removed", func() string {
+		snap := s.snapshot()
+		var left []string
+		for _, name := range append(slices.Collect(maps.Keys(snap.Queues)), append(snap.Exchanges, snap.Bindings...)...) {
+			if strings.Contains(name, prefix) {
+				left = append(left, name)
+			}
+		}
+		return strings.Join(left, ", ")
+	})
 }
 
 // eventually asks until the answer is "".

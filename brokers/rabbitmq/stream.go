@@ -14,8 +14,11 @@ import (
 )
 
 // streamOffset is both the argument that says where to begin and the header that
-// says where a message is.
-const streamOffset = "x-stream-offset"
+// says where a message is; streamNext begins at the end.
+const (
+	streamOffset = "x-stream-offset"
+	streamNext   = "next"
+)
 
 // errBatches ends reading one by one.
 var errBatches = errors.New("reading in batches again")
@@ -132,7 +135,7 @@ func (s *streamReader) attach(ctx context.Context, offset int64) error {
 		args := amqp091.Table{streamOffset: s.from(offset)}
 		deliveries, err = ch.Consume(s.channel.Stream, prefix+s.tap.tapper.address.run, false, false, false, false, args)
 	}
-	if err == nil {
+	if err == nil && s.from(offset) == streamNext {
 		// The consumer is told before it is attached; the next answer comes after.
 		_, err = ch.QueueDeclarePassive(s.channel.Stream, false, false, false, false, nil)
 	}
@@ -154,7 +157,7 @@ func (s *streamReader) from(offset int64) any {
 	case start.At == brokers.StartTime:
 		return start.Time
 	}
-	return "next"
+	return streamNext
 }
 
 func (s *streamReader) read(ctx context.Context) error {

@@ -167,13 +167,13 @@ func (tp *tap) create(c created) {
 	tp.made = append(tp.made, c)
 }
 
-// trace switches the firehose on, if it is not.
-func (tp *tap) trace(ctx context.Context) error {
-	changed, err := tp.tapper.api.switchTracing(ctx, true)
+// trace switches the firehose on, and tells whether it was off.
+func (tp *tap) trace(ctx context.Context) (changed bool, err error) {
+	changed, err = tp.tapper.api.switchTracing(ctx, true)
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
 	tp.tracing = tp.tracing || changed
-	return err
+	return changed, err
 }
 
 // Close stops reading at once; what the tap created is removed in the

@@ -87,7 +87,7 @@ type vhostInfo struct {
 func (m *management) switchTracing(ctx context.Context, on bool) (changed bool, err error) {
 	var v vhostInfo
 	if err := m.get(ctx, path("vhosts", m.vhost), &v); err != nil {
-		return false, fmt.Errorf("ask for tracing: %w", err)
+		return false, fmt.Errorf("tap: firehose switches tracing on, which takes the tag administrator: %w", err)
 	}
 	if v.Tracing == on {
 		return false, nil
@@ -100,7 +100,7 @@ func (m *management) switchTracing(ctx context.Context, on bool) (changed bool, 
 		v.QueueType = nil
 	}
 	if err := m.put(ctx, path("vhosts", m.vhost), v); err != nil {
-		return false, fmt.Errorf("switch tracing of vhost %s, which takes the tag administrator: %w", m.vhost, err)
+		return false, fmt.Errorf("tap: firehose switches tracing on, which takes the tag administrator: %w", err)
 	}
 	return true, nil
 }
