@@ -102,6 +102,8 @@ func (s *streamReader) detour(ctx context.Context) (next int64, lost string) {
 	switch {
 	case !s.armed:
 		return s.next, ""
+	case s.next < 0 && s.from(s.next) != streamNext:
+		return s.next, "" // from the same place
 	case s.next < 0:
 		return s.next, "tapped again before the first message had come, some may be missing: " + cause(s.why)
 	case s.careful && s.fresh && s.single:
