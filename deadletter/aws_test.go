@@ -129,34 +129,6 @@ func TestARecordingKeepsBinaryHeaders(t *testing.T) {
 	}
 }
 
-func FuzzRead(f *testing.F) {
-	f.Add("x-death", `[{"count":1,"reason":"rejected","queue":"q","time":1763800000,"routing-keys":["k"]}]`, "x-first-death-queue", "q", []byte(`{"actor_name":"a"}`))
-	f.Add("kafka_dlt-original-partition", "\x00\x00\x00\x03", "kafka_dlt-original-offset", "\x00\x00\x00\x00\x00\x00\x04\x12", []byte(nil))
-	f.Add("retry_topic-attempts", "\x00\x00\x00\x03", "kafka_original-topic", "t", []byte("{}"))
-	f.Add("x-original-partition", "3", "x-original-offset", "1042", []byte(`{"KafkaBatchInfo":{"recordsInfo":{"a-0":{}}},"requestContext":{"condition":"c"}}`))
-	f.Add("DeadLetterQueueSourceArn", "arn:aws:sqs:r:0:q", "ApproximateReceiveCount", "4", []byte(`{"Headers":{"NServiceBus.FailedQ":"q"}}`))
-	f.Add(nsbEnvelope, `{"NServiceBus.FailedQ":"q"}`, "MT-Fault-InputAddress", "rabbitmq://h/%zz", []byte(`{`))
-	f.Fuzz(func(t *testing.T, name1, value1, name2, value2 string, body []byte) {
-		h := headers(name1, value1, name2, value2, name1, value2)
-		// What is text on Kafka may be a table on AMQP.
-		if v, err := message.ParseValue(value1); err == nil {
-			h = append(h, message.Header{Name: name1, Value: v})
-		}
-		o := &message.Observation{Message: message.Message{Headers: h, Properties: map[string]any{name1: value1, name2: value2}, Payload: body}}
-		d, ok := Read(o)
-		if ok == (d.Dialect == "") {
-			t.Fatalf("%v: %+v", ok, d)
-		}
-		if d.Attempts != nil && *d.Attempts < 0 || d.Origin.Partition != nil && *d.Origin.Partition < 0 || d.Origin.Offset != nil && *d.Origin.Offset < 0 {
-			t.Fatalf("negative: %+v", d)
-		}
-		rest := Strip(h)
-		if IsCopy(&message.Observation{Message: message.Message{Headers: rest}}) {
-			t.Fatalf("stripped, and still a copy: %v", rest)
-		}
-	})
-}
-
 // What could be made quadratic takes milliseconds, not minutes.
 func TestReadIsBounded(t *testing.T) {
 	start := time.Now()

@@ -28,7 +28,7 @@ var nServiceBus = dialect{
 	marks: append([]string{nsbEnvelope}, nsbFailed...),
 	proof: func(l letter) bool {
 		for _, h := range l.headers {
-			if fits(h.Name, nsbFailed) || h.Name == nsbEnvelope && tellsOfFailure(text(h.Value)) {
+			if fits(h.Name, nsbFailed) || h.Name == nsbEnvelope && tellsOfFailure(h.Value) {
 				return true
 			}
 		}
@@ -36,14 +36,12 @@ var nServiceBus = dialect{
 	},
 	rest: nsbRest,
 	read: func(l letter) (Death, bool) {
-		if l.has("NServiceBus.FailedQ") || l.has("NServiceBus.Retries") || l.has("NServiceBus.FLRetries") {
-			return nsbDeath(l.text), true
+		for _, h := range l.headers {
+			if fits(h.Name, nsbFailed) {
+				return nsbDeath(l.text), true
+			}
 		}
-		var inner map[string]string
-		if json.Unmarshal([]byte(l.text(nsbEnvelope)), &inner) != nil {
-			return nsbDeath(l.text), true
-		}
-		return nsbDeath(func(name string) string { return inner[name] }), true
+		return nsbDeath(textsOf(inEnvelope(l.last(nsbEnvelope)))), true
 	},
 }
 
@@ -55,11 +53,12 @@ var nServiceBusWrapped = dialect{
 		if !bytes.Contains(l.body, []byte(`"NServiceBus.FailedQ"`)) {
 			return Death{}, false
 		}
-		var wrapper struct{ Headers map[string]string }
-		if json.Unmarshal(l.body, &wrapper) != nil || wrapper.Headers["NServiceBus.FailedQ"] == "" {
+		var wrapper struct{ Headers map[string]json.RawMessage }
+		if json.Unmarshal(l.body, &wrapper) != nil {
 			return Death{}, false
 		}
-		return nsbDeath(func(name string) string { return wrapper.Headers[name] }), true
+		header := textsOf(wrapper.Headers)
+		return nsbDeath(header), header("NServiceBus.FailedQ") != ""
 	},
 }
 
@@ -86,11 +85,39 @@ func nsbTime(s string) time.Time {
 	return t
 }
 
-// tellsOfFailure is a quick look into the attribute, which other messages have
-// as well.
-func tellsOfFailure(headers string) bool {
-	return strings.Contains(headers, `"NServiceBus.FailedQ"`) ||
-		strings.Contains(headers, `"NServiceBus.Retries"`) || strings.Contains(headers, `"NServiceBus.FLRetries"`)
+// tellsOfFailure reports whether the attribute, which other messages have as
+// well, has failure headers.
+func tellsOfFailure(attribute any) bool {
+	if s, _ := attribute.(string); !strings.Contains(s, `"NServiceBus.F`) && !strings.Contains(s, `"NServiceBus.Retries`) {
+		return false
+	}
+	for name := range inEnvelope(attribute) {
+		if fits(name, nsbFailed) {
+			return true
+		}
+	}
+	return false
+}
+
+// inEnvelope are the headers in the attribute; nil where it is not what it
+// should be.
+func inEnvelope(attribute any) map[string]json.RawMessage {
+	var inner map[string]json.RawMessage
+	if json.Unmarshal([]byte(text(attribute)), &inner) != nil {
+		return nil
+	}
+	return inner
+}
+
+// textsOf reads headers that are JSON strings.
+func textsOf(headers map[string]json.RawMessage) func(name string) string {
+	return func(name string) string {
+		var s string
+		if json.Unmarshal(headers[name], &s) != nil {
+			return ""
+		}
+		return s
+	}
 }
 
 // nsbRest takes the failure headers out of the attribute. One that is not what
@@ -99,8 +126,8 @@ func nsbRest(h message.Header) (message.Header, bool) {
 	if h.Name != nsbEnvelope {
 		return h, false
 	}
-	var inner map[string]json.RawMessage
-	if json.Unmarshal([]byte(text(h.Value)), &inner) != nil || inner == nil {
+	inner := inEnvelope(h.Value)
+	if inner == nil {
 		return h, true
 	}
 	for name := range inner {
