@@ -141,24 +141,6 @@ func (r *reader) pace(ctx context.Context) error {
 	}
 }
 
-// awaitQueue returns the counts of the queue as soon as it can be asked: a new
-// queue takes a second or so to be known.
-func (r *reader) awaitQueue(ctx context.Context) (counts, error) {
-	began := time.Now()
-	for {
-		c, _, err := count(ctx, r.sqs, r.url)
-		if err == nil {
-			return c, nil
-		}
-		if !isAbsent(err) || time.Since(began) > graceTime {
-			return counts{}, failure(ctx, "the queue's counts (sqs:GetQueueAttributes)", err)
-		}
-		if err := r.pace(ctx); err != nil {
-			return counts{}, err
-		}
-	}
-}
-
 // goal is what a CatchUp waits for while messages keep coming.
 type goal struct {
 	before time.Time // by SQS's clock: what was sent later did not exist at the call

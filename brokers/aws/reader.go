@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"time"
 
@@ -64,6 +63,37 @@ type reader struct {
 	goals    map[*goal]bool            // of the CatchUps under way
 }
 
+// awaitQueue returns the counts of the queue as soon as it can be asked: a new
+// queue takes a second or so to be known.
+func (r *reader) awaitQueue(ctx context.Context) (counts, error) {
+	began := time.Now()
+	for {
+		c, _, err := count(ctx, r.sqs, r.url)
+		if err == nil {
+			return c, nil
+		}
+		if !isAbsent(err) || time.Since(began) > graceTime {
+			return counts{}, failure(ctx, "the queue's counts (sqs:GetQueueAttributes)", err)
+		}
+		if err := r.pace(ctx); err != nil {
+			return counts{}, err
+		}
+	}
+}
+
+// tryQueue sees, before the queue of a tap is subscribed, that it is there and
+// may be read. It is empty, so nothing is received.
+func (r *reader) tryQueue(ctx context.Context) error {
+	if _, err := r.awaitQueue(ctx); err != nil {
+		return err
+	}
+	_, err := r.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: aws.String(r.url)})
+	if err != nil && (ctx.Err() != nil || !isAbsent(err)) {
+		return failure(ctx, "receive (sqs:ReceiveMessage)", err)
+	}
+	return nil
+}
+
 // start begins to read.
 func (r *reader) start() {
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -91,7 +121,7 @@ func (r *reader) spawn(f func()) bool {
 func (r *reader) run() {
 	var pause time.Duration
 	var absent time.Time
-	for r.ctx.Err() == nil && !r.isStopped() {
+	for r.failed() == nil && !r.isStopped() {
 		n, err := r.poll(r.wait())
 		switch {
 		case err == nil:
@@ -142,7 +172,7 @@ func (r *reader) callHelpers(received int) {
 	}
 	helping := r.spawn(func() {
 		defer func() { <-r.help }()
-		for !r.isStopped() {
+		for r.failed() == nil && !r.isStopped() {
 			if n, err := r.poll(0); err != nil || n < batch {
 				return
 			}
@@ -176,113 +206,7 @@ func (r *reader) poll(wait int32) (int, error) {
 	return len(out.Messages), nil
 }
 
-// deliver hands messages on in their order. It blocks while nobody takes them,
-// and keeps them hidden meanwhile. What was handed on is deleted; when the
-// reader is stopped, the rest goes back to the queue. It returns how many were
-// handed on.
-func (r *reader) deliver(messages []types.Message, seen time.Time) int {
-	extend := time.NewTicker(r.hold / 2)
-	defer extend.Stop()
-	sent := 0
-	for sent < len(messages) && !r.isStopped() {
-		o := observe(r.channel, messages[sent], seen)
-		for handed := false; !handed && !r.isStopped(); {
-			select {
-			case r.events <- message.Event{Observation: o}:
-				handed = true
-				sent++
-			case <-extend.C:
-				r.setHold(r.ctx, messages, r.hold)
-			case <-r.stop:
-			}
-		}
-	}
-	r.delete(messages[:sent])
-	if !r.own {
-		r.setHold(r.ctx, messages[sent:], 0)
-	}
-	return sent
-}
-
-// delete removes messages from the queue. One that stays comes again, with the
-// same id.
-func (r *reader) delete(messages []types.Message) {
-	if len(messages) == 0 {
-		return
-	}
-	entries := make([]types.DeleteMessageBatchRequestEntry, len(messages))
-	for i, m := range messages {
-		entries[i] = types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle}
-	}
-	out, err := r.sqs.DeleteMessageBatch(r.ctx, &sqs.DeleteMessageBatchInput{QueueUrl: aws.String(r.url), Entries: entries})
-	switch {
-	case err != nil && r.ctx.Err() == nil:
-		r.log.Warn("messages that were seen could not be deleted and will come again",
-			"channel", r.channel.Name, "messages", len(messages), "error", plain(err))
-	case err == nil && len(out.Failed) > 0:
-		r.log.Warn("messages that were seen could not be deleted and will come again",
-			"channel", r.channel.Name, "messages", len(out.Failed), "error", aws.ToString(out.Failed[0].Message))
-	}
-}
-
-// setHold hides messages for that long from now on; 0 gives them back.
-func (r *reader) setHold(ctx context.Context, messages []types.Message, hold time.Duration) {
-	if len(messages) == 0 {
-		return
-	}
-	entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(messages))
-	for i, m := range messages {
-		entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{
-			Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: int32(hold / time.Second),
-		}
-	}
-	_, err := r.sqs.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: aws.String(r.url), Entries: entries})
-	if err != nil && ctx.Err() == nil {
-		r.log.Debug("visibility was not changed", "channel", r.channel.Name, "error", plain(err))
-	}
-}
-
-// checkAge marks a gap when the queue was last read, or one of the messages was
-// sent, so long ago that others have expired unseen.
-func (r *reader) checkAge(messages []types.Message, now time.Time) {
-	r.mu.Lock()
-	oldest := r.lastRead
-	r.lastRead = now
-	r.mu.Unlock()
-	if !r.own {
-		return
-	}
-	for _, m := range messages {
-		if sent := sentTime(m); !sent.IsZero() && sent.Before(oldest) {
-			oldest = sent
-		}
-	}
-	if behind := now.Sub(oldest); behind > r.retention-r.retention/10 {
-		r.mark(fmt.Sprintf("the tap is %s behind, and SQS drops what is older than %s", behind.Round(time.Second), r.retention))
-	}
-}
-
-// mark tells of a loss.
-func (r *reader) mark(reason string) {
-	if r.isStopped() {
-		return
-	}
-	gap := &message.Mark{Kind: message.MarkGap, Seen: time.Now(), Channel: r.channel.Name, Reason: reason}
-	select {
-	case r.events <- message.Event{Mark: gap}:
-	case <-r.stop:
-	}
-}
-
-// die ends the reading for good.
-func (r *reader) die(why error) {
-	r.mu.Lock()
-	r.dead = why
-	r.mu.Unlock()
-	r.log.Error("the tap is lost", "channel", r.channel.Name, "error", why)
-	r.mark(why.Error())
-}
-
+// failed is why there is no reading any more, or nil.
 func (r *reader) failed() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -55,14 +55,20 @@ func (t *tap) arm(ctx context.Context, src source) error {
 		sqs: t.on.sqs, log: t.on.log, channel: src.channel, fifo: src.fifo(), real: t.on.real,
 		url: src.url, hold: holdTime, events: t.cfg.Events,
 	}
-	if src.url == "" {
-		made, err := t.subscribe(ctx, src)
-		if err != nil {
-			return err
+	var waiting counts
+	var err error
+	if src.url != "" {
+		waiting, err = r.awaitQueue(ctx)
+	} else {
+		r.own, r.retention = true, t.lease
+		r.url, err = t.makeQueue(ctx, src)
+		if err == nil {
+			err = r.tryQueue(ctx)
 		}
-		r.url, r.own, r.retention = made.queue, true, t.lease
+		if err == nil {
+			err = t.subscribe(ctx, src, r.url)
+		}
 	}
-	waiting, err := r.awaitQueue(ctx)
 	if err != nil {
 		return err
 	}
@@ -83,13 +89,13 @@ func (t *tap) warn(ctx context.Context, src source, waiting counts) {
 	}
 }
 
-// subscribe makes a queue and subscribes it to the topic. What it made is in
-// things, also after an error.
-func (t *tap) subscribe(ctx context.Context, src source) (thing, error) {
+// makeQueue makes a queue and returns its URL. What it made is in things, also
+// after an error.
+func (t *tap) makeQueue(ctx context.Context, src source) (string, error) {
 	name := tapQueueName(t.on.cfg.RunID, src.channel.Name, src.fifo())
 	attributes, err := t.queueAttributes(src)
 	if err != nil {
-		return thing{}, err
+		return "", err
 	}
 	out, err := t.on.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{
 		QueueName: aws.String(name), Attributes: attributes, Tags: t.tags(src, time.Now()),
@@ -97,26 +103,31 @@ func (t *tap) subscribe(ctx context.Context, src source) (thing, error) {
 	if err != nil {
 		// A request that was cut off may have made it all the same.
 		t.note(thing{queue: t.guessURL(ctx, name)})
-		return thing{}, failure(ctx, "create queue "+name+" (sqs:CreateQueue, sqs:TagQueue)", err)
+		return "", failure(ctx, "create queue "+name+" (sqs:CreateQueue, sqs:TagQueue)", err)
 	}
-	made := thing{queue: aws.ToString(out.QueueUrl)}
-	t.note(made)
-	endpoint, err := queueARN(made.queue, src.topic)
+	url := aws.ToString(out.QueueUrl)
+	t.note(thing{queue: url})
+	return url, nil
+}
+
+// subscribe subscribes a queue to the topic, with the filter of the source.
+func (t *tap) subscribe(ctx context.Context, src source, url string) error {
+	endpoint, err := queueARN(url, src.topic)
 	if err != nil {
-		return thing{}, err
+		return err
 	}
-	made.topic = src.topic.String()
+	made := thing{queue: url, topic: src.topic.String()}
 	t.note(made)
 	sub, err := t.on.sns.Subscribe(ctx, &sns.SubscribeInput{
-		TopicArn: aws.String(src.topic.String()), Protocol: aws.String("sqs"), Endpoint: aws.String(endpoint.String()),
+		TopicArn: aws.String(made.topic), Protocol: aws.String("sqs"), Endpoint: aws.String(endpoint.String()),
 		Attributes: src.filter, ReturnSubscriptionArn: true,
 	})
 	if err != nil {
-		return thing{}, failure(ctx, "subscribe to topic "+src.topic.Resource+" (sns:Subscribe)", err)
+		return failure(ctx, "subscribe to topic "+src.topic.Resource+" (sns:Subscribe)", err)
 	}
 	made.subscription = aws.ToString(sub.SubscriptionArn)
 	t.note(made)
-	return made, t.confirmed(ctx, src, endpoint, made)
+	return t.confirmed(ctx, src, endpoint, made)
 }
 
 // guessURL asks for the URL of a queue that may or may not exist; "" if it does

@@ -1,0 +1,235 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/message"
+)
+
+// While nobody takes the events, the messages at hand stay hidden, beyond the
+// time for which they were received.
+func TestSlowReceiverSeesEachMessageOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, e *emulator) {
+		ch := brokers.Channel{Name: "q", SQS: fresh("q"), Intrusive: true}
+		url := e.queue(t, ch.SQS, nil)
+		events := make(chan message.Event)
+		r := &reader{sqs: e.s.sqs, log: e.cfg.Log, channel: ch, url: url, hold: 2 * time.Second, events: events}
+		r.start()
+		defer r.close(t.Context())
+		p := e.publisher(t)
+		for i := range 3 {
+			publish(t, p, ch, text(strconv.Itoa(i)))
+		}
+		<-time.After(3 * time.Second) // longer than they were hidden for
+		for i := range 3 {
+			o := (<-events).Observation
+			if o == nil || o.Properties[propReceived] != "1" || string(o.Payload) != strconv.Itoa(i) {
+				t.Errorf("number %d: %+v", i, o)
+			}
+		}
+		eventually(t, "all are deleted", func() string {
+			c, _, err := count(timeout(t), e.s.sqs, url)
+			if err != nil || c.total() != 0 {
+				return fmt.Sprintf("%+v (%v)", c, err)
+			}
+			return ""
+		})
+	})
+}
+
+func TestManyMessagesAreReadSideBySide(t *testing.T) {
+	e := ministack(t)
+	name := fresh("mail")
+	e.topic(t, name)
+	ch := brokers.Channel{Name: "mails", SNS: name}
+	w := e.arm(t, ch)
+	p := e.publisher(t)
+	for i := range 300 {
+		publish(t, p, ch, text(strconv.Itoa(i)))
+	}
+	seen := map[string]int{}
+	for _, o := range w.take(t, 300) {
+		seen[string(o.Payload)]++
+	}
+	if len(seen) != 300 {
+		t.Errorf("%d different ones of 300", len(seen))
+	}
+	if more := w.rest(t); len(more) != 0 {
+		t.Errorf("%d more came", len(more))
+	}
+}
+
+// sentAt is a message that SQS took so long after the epoch.
+func sentAt(d time.Duration) types.Message {
+	return types.Message{Attributes: map[string]string{propSent: strconv.FormatInt(d.Milliseconds(), 10)}}
+}
+
+func newIdleReader() *reader {
+	return &reader{goals: map[*goal]bool{}, atHand: map[*[]types.Message]bool{}}
+}
+
+func TestGoalIsReachedWhenOnlyNewerMessagesCome(t *testing.T) {
+	old, newer := sentAt(time.Second), sentAt(3*time.Second)
+	r := newIdleReader()
+	before := r.taken([]types.Message{old}) // at hand when the goal is set
+	g := &goal{before: time.UnixMilli(2000), left: 3}
+	r.goals[g] = true
+	deliver := func(handed int, messages ...types.Message) { r.taken(messages)(handed) }
+
+	deliver(2, old, old)
+	for range helpers + 2 {
+		deliver(1, newer)
+	}
+	if g.left != 1 || r.reached(g) {
+		t.Errorf("with one at hand: %+v", g)
+	}
+	before(1)
+	if r.reached(g) {
+		t.Errorf("just after an old one: %+v", g)
+	}
+	for range helpers + 1 {
+		deliver(1, newer)
+	}
+	if r.reached(g) {
+		t.Errorf("one batch too early: %+v", g)
+	}
+	deliver(1, newer)
+	if !r.reached(g) {
+		t.Errorf("all was handed on: %+v", g)
+	}
+	deliver(0, old) // and was not handed on
+	if r.reached(g) {
+		t.Errorf("an old one came back: %+v", g)
+	}
+}
+
+func TestTapThatIsFarBehindReportsAGap(t *testing.T) {
+	now := time.Unix(100000, 0)
+	for _, tt := range []struct {
+		name     string
+		lastRead time.Duration // before now
+		sent     time.Duration // before now
+		own      bool
+		want     bool
+	}{
+		{"in time", time.Second, time.Minute, true, false},
+		{"an old message", time.Second, 55 * time.Minute, true, true},
+		{"not read for long", 2 * time.Hour, time.Second, true, true},
+		{"the system's queue", 2 * time.Hour, 2 * time.Hour, false, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			events := make(chan message.Event, 1)
+			r := newIdleReader()
+			r.channel.Name, r.events, r.stop, r.own, r.retention = "mails", events, make(chan struct{}), tt.own, time.Hour
+			r.lastRead = now.Add(-tt.lastRead)
+			r.checkAge([]types.Message{sentAt(time.Duration(now.Add(-tt.sent).UnixNano()))}, now)
+			if len(events) > 0 != tt.want {
+				t.Fatalf("%d marks", len(events))
+			}
+			if !tt.want {
+				return
+			}
+			if m := (<-events).Mark; m == nil || m.Kind != message.MarkGap || m.Channel != "mails" || !strings.Contains(m.Reason, "1h0m0s") {
+				t.Errorf("%+v", m)
+			}
+		})
+	}
+}
+
+// trip is a RoundTripper in a func.
+type trip func(*http.Request) (*http.Response, error)
+
+func (f trip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// body tells whether it was closed.
+type body struct {
+	io.Reader
+	closed bool
+}
+
+func (b *body) Close() error {
+	b.closed = true
+	return nil
+}
+
+func TestWholeBodyIsSentFromMemory(t *testing.T) {
+	b := &body{Reader: strings.NewReader("hello")}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:1", b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = wholeBody{trip(func(r *http.Request) (*http.Response, error) {
+		again, err := r.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		for _, from := range []io.Reader{r.Body, again} {
+			if got, err := io.ReadAll(from); string(got) != "hello" || err != nil {
+				t.Errorf("body %q (%v)", got, err)
+			}
+		}
+		if r == req {
+			t.Error("the request itself was changed")
+		}
+		return nil, context.Canceled
+	})}.RoundTrip(req)
+	if err != context.Canceled || !b.closed {
+		t.Errorf("error %v, closed %v", err, b.closed)
+	}
+}
+
+func TestPlan(t *testing.T) {
+	e := ministack(t)
+	topic, queue, dead := e.topic(t, fresh("mail")), fresh("mails"), fresh("dead")
+	e.subscribe(t, topic, e.queue(t, queue, nil), map[string]string{"FilterPolicy": `{"kind":["in"]}`, "FilterPolicyScope": "MessageBody"})
+	e.queue(t, dead, nil)
+	tapper := e.tapper(t)
+	actions, err := tapper.Plan(timeout(t), []brokers.Channel{{Name: "mails", SNS: topic, SQS: queue}, {Name: "dead", SQS: dead, Intrusive: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, a := range actions {
+		all = append(all, a.Verb+" "+a.Object+" ("+a.Permission+")")
+	}
+	text := strings.Join(all, "\n")
+	made := "queue flowcheck-" + e.cfg.RunID + "-mails-…"
+	for _, want := range []string{
+		"ask topic " + topic + " (sns:GetTopicAttributes)",
+		"ask the filter of " + queue,
+		"create " + made + " (sqs:CreateQueue",
+		"subscribe " + made + " to topic " + topic + `, filter {"kind":["in"]} on MessageBody (sns:Subscribe`,
+		"read " + made + " (sqs:GetQueueAttributes, sqs:ReceiveMessage",
+		"read queue " + dead + ": its messages are received and DELETED",
+		"sqs:ListQueues",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the plan lacks %q:\n%s", want, text)
+		}
+	}
+	if queues, subs := e.leftovers(t, e.cfg.RunID, topic); len(queues) != 0 || subs != 0 {
+		t.Errorf("planning made %v and %d subscriptions", queues, subs)
+	}
+}
+
+func TestIdentify(t *testing.T) {
+	for name, e := range map[string]*emulator{"000000000000/eu-west-1": ministack(t), "": elasticMQ(t)} {
+		if name == "" {
+			name = e.cfg.Endpoint + "/eu-west-1"
+		}
+		id, err := e.tapper(t).Identify(timeout(t))
+		if err != nil || id != (message.BrokerIdentity{Kind: "aws", ID: name}) {
+			t.Errorf("%+v (%v), want %s", id, err, name)
+		}
+	}
+}
