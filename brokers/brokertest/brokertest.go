@@ -143,7 +143,7 @@ type Claims struct {
 	// Identity: the Tapper is an Identifier.
 	Identity bool
 	// MaxMessage is the largest body, in bytes, that surely passes; twice as much
-	// must be ErrTooLarge. 0: 8 MiB pass.
+	// must be ErrTooLarge. 0: 8 MiB pass, and the case too-large is Unserved.
 	MaxMessage int
 }
 
@@ -169,6 +169,8 @@ func (s *Subject) check() error {
 		return fmt.Errorf("brokertest: the adapter lacks Check, OpenTapper or OpenPublisher")
 	case s.NewChannel == nil:
 		return fmt.Errorf("brokertest: Subject.NewChannel is nil")
+	case s.Claims.MaxMessage == 0 && s.Unserved["too-large"] == "":
+		return fmt.Errorf("brokertest: %q cannot be served where no limit is claimed: say so in Subject.Unserved", "too-large")
 	}
 	for name, why := range s.Unserved {
 		if !slices.ContainsFunc(cases, func(c testCase) bool { return c.name == name }) {

@@ -40,22 +40,29 @@ func catchUpLoad(r *rig) {
 	r.covers(append(got, rest...), before)
 }
 
-// catchUpBlocked: it does not return while Events takes nothing, and returns
-// when it does.
+// catchUpBlocked: it does not return while Events has not taken all, be it one
+// message only, and returns when it has.
 func catchUpBlocked(r *rig) {
 	ch := r.channel("orders")
 	w := r.arm(r.tapper(), ch)
 	all := texts(10)
 	r.publish(r.publisher(), ch, all...)
 	pending := w.startCatchUp(r.ctx())
-	early := r.after(r.s.Pause)
+	r.stillPending(pending, "before anything had been sent")
+	got := w.take(len(all) - 1)
+	r.stillPending(pending, "before the last had been sent")
+	last, _ := w.finishCatchUp(pending)
+	r.same(append(got, last...), all)
+}
+
+// stillPending fails if CatchUp returns within a while.
+func (r *rig) stillPending(pending <-chan caughtUp, when string) {
+	r.Helper()
 	select {
 	case c := <-pending:
-		r.Fatalf("CatchUp returned (%+v, %v) before anything had been sent", c.caught, c.err)
-	case <-early:
+		r.Fatalf("CatchUp returned (%+v, %v) %s", c.caught, c.err, when)
+	case <-r.after(r.s.Pause):
 	}
-	got, _ := w.finishCatchUp(pending)
-	r.same(got, all)
 }
 
 // catchUpContext: it gives up when its context does.

@@ -105,10 +105,6 @@ func large(r *rig) {
 // tooLarge: twice as much as claimed is ErrTooLarge, and the publisher goes on
 // working.
 func tooLarge(r *rig) {
-	if r.s.Claims.MaxMessage == 0 {
-		r.Logf("no limit is claimed: the case large has shown that 8 MiB pass")
-		return
-	}
 	ch := r.channel("orders")
 	w := r.arm(r.tapper(), ch)
 	p := r.publisher()

@@ -206,7 +206,8 @@ var catchUpFlaws = map[string][]flaw{
 	},
 	"catch-up-blocked": {
 		{"returns early", nil, early, "before anything had been sent"},
-		{"loses", nil, nth(3, loses), "lost: 1 of 10"},
+		{"forgets the one in hand", nil, with(faults{forgetsHand: true}), "before the last had been sent"},
+		{"loses", nil, nth(3, loses), "before the last had been sent"},
 	},
 	"catch-up-context": {
 		{"ignores it", nil, func(s *brokertest.Subject, w works) {
