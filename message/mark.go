@@ -2,7 +2,7 @@ package message
 
 import "time"
 
-// Header of a recording: its first line.
+// RecordingHeader is a recording's first line.
 type RecordingHeader struct {
 	Flow    string
 	Started time.Time

@@ -41,11 +41,7 @@ func appendValue(dst []byte, v any, as dialect, depth int) ([]byte, error) {
 	case float64:
 		return appendFloat(dst, v), nil
 	case time.Time:
-		if y := v.Year(); as == plain || y < 0 || y > 9999 {
-			return dst, fmt.Errorf("%v cannot be written as a time", v)
-		}
-		dst = append(dst, `{"time":"`...)
-		return append(v.UTC().AppendFormat(dst, time.RFC3339Nano), '"', '}'), nil
+		return appendTimeValue(dst, v, as)
 	case []any:
 		return appendList(dst, v, as, depth+1)
 	case map[string]any:
@@ -53,6 +49,15 @@ func appendValue(dst []byte, v any, as dialect, depth int) ([]byte, error) {
 	default:
 		return dst, fmt.Errorf("a value of the Go type %T cannot be written", v)
 	}
+}
+
+func appendTimeValue(dst []byte, t time.Time, as dialect) ([]byte, error) {
+	t = t.UTC()
+	if y := t.Year(); as == plain || y < 0 || y > 9999 {
+		return dst, fmt.Errorf("%v cannot be written as a time", t)
+	}
+	dst = append(dst, `{"time":"`...)
+	return append(t.AppendFormat(dst, time.RFC3339Nano), '"', '}'), nil
 }
 
 // appendBytes writes a string, or {"base64":…} where it is no text.

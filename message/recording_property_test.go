@@ -207,7 +207,7 @@ func TestReaderBoundsItsLines(t *testing.T) {
 		if err != nil || len(e.Observation.Payload) != 3*readSize {
 			t.Fatalf("at the bound: %v", err)
 		}
-		if _, err = r.Next(); err != io.EOF {
+		if _, err = r.Next(); !errors.Is(err, io.EOF) {
 			t.Fatalf("at the end: %v", err)
 		}
 		r, _ = NewReader(strings.NewReader(header + line + end))

@@ -50,7 +50,7 @@ type Reader struct {
 func NewReader(r io.Reader) (*Reader, error) {
 	reader := &Reader{source: r, buffer: make([]byte, 0, readSize)}
 	line, err := reader.line(maxHeaderLine)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, errors.New("not a flowcheck recording: it is empty")
 	}
 	if errors.Is(err, errLong) {
@@ -121,11 +121,12 @@ func (r *Reader) line(most int) ([]byte, error) {
 			return r.take(searched+n, searched+n+1, most)
 		}
 		pending := len(r.buffer) - r.next
+		atEnd := errors.Is(r.ended, io.EOF)
 		switch {
-		case pending > most || r.ended == io.EOF && pending > 0:
+		case pending > most || atEnd && pending > 0:
 			r.unfinished = true
 			return r.take(len(r.buffer), len(r.buffer), most)
-		case r.ended == io.EOF:
+		case atEnd:
 			return nil, io.EOF
 		case r.ended != nil:
 			return nil, fmt.Errorf("line %d: %w", r.number+1, r.ended)

@@ -2,6 +2,7 @@ package message
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -20,7 +21,7 @@ func readAll(r io.Reader) (RecordingHeader, []Event, error) {
 	var events []Event
 	for {
 		e, err := reader.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return reader.Header(), events, nil
 		}
 		if err != nil {
@@ -223,39 +224,39 @@ func TestReaderRefuses(t *testing.T) {
 		header + "\n" + "{\"channel\":\"\xff\"}": "line 2: not JSON: bytes that are no UTF-8 at byte 13",
 	}
 	fields := map[string]string{
-		`"body":1,"text":"1"`:                        "more than one of body, text and base64",
-		`"text":"1","base64":""`:                     "more than one of body, text and base64",
-		`"body":null,"base64":""`:                    "more than one of body, text and base64",
-		`"base64":"no!"`:                             "base64: not base64: illegal base64 data at input byte 2",
-		`"base64":1`:                                 "base64: want a string",
-		`"text":{}`:                                  "text: want a string",
-		`"key":1`:                                    `key: want a string or {"base64":…}`,
-		`"key":{"base64":"A"}`:                       "key: not base64: illegal base64 data at input byte 0",
-		`"key":{"base64":"AA==","x":1}`:              `key: want a string or {"base64":…}`,
-		`"key":{}`:                                   `key: want a string or {"base64":…}`,
-		`"time":"yesterday"`:                         `time: "yesterday" is no RFC 3339 time`,
-		`"time":5`:                                   "time: want a string",
-		`"position":1.5`:                             "position: want a string",
-		`"redelivered":1`:                            "redelivered: want true or false",
-		`"clock":1`:                                  "clock: want a string",
-		`"headers":{"a":"b"}`:                        "headers: want [[name, value], …]",
-		`"headers":["a"]`:                            "headers: want [[name, value], …]",
-		`"headers":[[]]`:                             "headers: want [[name, value], …]",
-		`"headers":[["a"]]`:                          "headers: want [[name, value], …]",
-		`"headers":[[1,"a"]]`:                        "headers: want [[name, value], …]",
-		`"headers":[["a","b","c"]]`:                  "headers: want [[name, value], …]",
-		`"headers":[["a",{"base64":"!"}]]`:           "headers: a: not base64: illegal base64 data at input byte 0",
-		`"headers":[["a",[{"base64":"!"}]]]`:         "headers: a: not base64: illegal base64 data at input byte 0",
-		`"headers":[["a",1e999]]`:                    "headers: a: 1e999 is beyond a 64-bit float",
-		`"properties":[]`:                            "properties: want an object",
-		`"properties":{"a":[1e999]}`:                 "properties: a: 1e999 is beyond a 64-bit float",
-		`"channel":7`:                                "channel: want a string",
-		`"mark":7`:                                   "mark: want a string",
-		`"mark":"gap","reason":7`:                    "reason: want a string",
-		`"mark":"scenario"`:                          "a scenario mark without a name",
-		`"mark":"scenario","name":"n","ids":{"a":1}`: "ids: a: want a string",
-		`"mark":"scenario","name":"n","ids":[]`:      "ids: want an object",
-		`"mark":"scenario","name":"n","case":[]`:     "case: want an object",
+		`"body":1,"text":"1"`:                             "more than one of body, text and base64",
+		`"text":"1","base64":""`:                          "more than one of body, text and base64",
+		`"body":null,"base64":""`:                         "more than one of body, text and base64",
+		`"base64":"no!"`:                                  "base64: not base64: illegal base64 data at input byte 2",
+		`"base64":1`:                                      "base64: want a string",
+		`"text":{}`:                                       "text: want a string",
+		`"key":1`:                                         `key: want a string or {"base64":…}`,
+		`"key":{"base64":"A"}`:                            "key: not base64: illegal base64 data at input byte 0",
+		`"key":{"base64":"AA==","x":1}`:                   `key: want a string or {"base64":…}`,
+		`"key":{}`:                                        `key: want a string or {"base64":…}`,
+		`"time":"yesterday"`:                              `time: "yesterday" is no RFC 3339 time`,
+		`"time":5`:                                        "time: want a string",
+		`"position":1.5`:                                  "position: want a string",
+		`"redelivered":1`:                                 "redelivered: want true or false",
+		`"clock":1`:                                       "clock: want a string",
+		`"headers":{"a":"b"}`:                             "headers: want [[name, value], …]",
+		`"headers":["a"]`:                                 "headers: want [[name, value], …]",
+		`"headers":[[]]`:                                  "headers: want [[name, value], …]",
+		`"headers":[["a"]]`:                               "headers: want [[name, value], …]",
+		`"headers":[[1,"a"]]`:                             "headers: want [[name, value], …]",
+		`"headers":[["a","b","c"]]`:                       "headers: want [[name, value], …]",
+		`"headers":[["a",{"base64":"!"}]]`:                "headers: a: not base64: illegal base64 data at input byte 0",
+		`"headers":[["a",[{"base64":"!"}]]]`:              "headers: a: not base64: illegal base64 data at input byte 0",
+		`"headers":[["a",1e999]]`:                         "headers: a: 1e999 is beyond a 64-bit float",
+		`"properties":[]`:                                 "properties: want an object",
+		`"properties":{"a":[1e999]}`:                      "properties: a: 1e999 is beyond a 64-bit float",
+		`"channel":7`:                                     "channel: want a string",
+		`"mark":7`:                                        "mark: want a string",
+		`"mark":"gap","reason":7`:                         "reason: want a string",
+		`"mark":"scenario"`:                               "a scenario mark without a name",
+		`"mark":"scenario","name":"n","ids":{"a":1}`:      "ids: a: want a string",
+		`"mark":"scenario","name":"n","ids":[]`:           "ids: want an object",
+		`"mark":"scenario","name":"n","case":[]`:          "case: want an object",
 		`"mark":"scenario","name":"n","case":{"a":1e999}`: "case: 1e999 is beyond a 64-bit float",
 	}
 	for field, want := range fields {

@@ -5,28 +5,39 @@ import "time"
 // parseTime reads an RFC 3339 time as time.Time's UnmarshalText does, several
 // times as fast. What is beyond nanoseconds is cut off. The result is in UTC.
 func parseTime(s []byte) (time.Time, bool) {
-	if len(s) < len("2006-01-02T15:04:05Z") || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' {
+	if len(s) < len("2006-01-02T15:04:05Z") || s[10] != 'T' {
 		return time.Time{}, false
 	}
-	century, year, month, day := twoDigits(s, 0), twoDigits(s, 2), twoDigits(s, 5), twoDigits(s, 8)
-	hour, minute, second := twoDigits(s, 11), twoDigits(s, 14), twoDigits(s, 17)
-	if century < 0 || year < 0 || month < 1 || hour < 0 || minute < 0 || second < 0 || month > 12 || hour > 23 || minute > 59 || second > 59 {
+	day, ok1 := parseDate(s)
+	second, ok2 := parseClock(s[11:])
+	nanos, rest, ok3 := parseFraction(s[19:])
+	offset, ok4 := parseOffset(rest)
+	if !ok1 || !ok2 || !ok3 || !ok4 {
 		return time.Time{}, false
+	}
+	return time.Unix(day*86400+int64(second-offset), nanos).UTC(), true
+}
+
+// parseDate reads "2006-01-02" in days from 1970-01-01.
+func parseDate(s []byte) (day int64, ok bool) {
+	century, year, month, date := twoDigits(s, 0), twoDigits(s, 2), twoDigits(s, 5), twoDigits(s, 8)
+	if century|year|month|date < 0 || s[4] != '-' || s[7] != '-' {
+		return 0, false
 	}
 	year += century * 100
-	if day < 1 || day > daysIn(year, month) {
-		return time.Time{}, false
+	if month < 1 || month > 12 || date < 1 || date > daysIn(year, month) {
+		return 0, false
 	}
-	nanos, rest, ok := parseFraction(s[19:])
-	if !ok {
-		return time.Time{}, false
+	return unixDay(year, month, date), true
+}
+
+// parseClock reads "15:04:05" in seconds from midnight.
+func parseClock(s []byte) (second int, ok bool) {
+	hour, minute, second := twoDigits(s, 0), twoDigits(s, 3), twoDigits(s, 6)
+	if hour|minute|second < 0 || s[2] != ':' || s[5] != ':' || hour > 23 || minute > 59 || second > 59 {
+		return 0, false
 	}
-	offset, ok := parseOffset(rest)
-	if !ok {
-		return time.Time{}, false
-	}
-	seconds := unixDay(year, month, day)*86400 + int64(hour*3600+minute*60+second-offset)
-	return time.Unix(seconds, nanos).UTC(), true
+	return hour*3600 + minute*60 + second, true
 }
 
 // twoDigits is the number in s[i:i+2]; negative where that is none.

@@ -3,6 +3,7 @@ package payload
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -245,7 +246,7 @@ func agrees(t interface{ Fatalf(string, ...any) }, data []byte) {
 		}
 		return
 	}
-	if syntax, ok := err.(*jsonscan.Error); ok && syntax.Fault == jsonscan.Depth {
+	if syntax := (*jsonscan.Error)(nil); errors.As(err, &syntax) && syntax.Fault == jsonscan.Depth {
 		return
 	}
 	if err != nil || stdErr != nil {

@@ -27,8 +27,13 @@ type Notification struct {
 
 // snsPaths has the fields of a Notification in the order of the constants.
 var snsPaths = NewPaths([][]Elem{
-	{{Name: "Type"}}, {{Name: "TopicArn"}}, {{Name: "Message"}}, {{Name: "MessageId"}},
-	{{Name: "Subject"}}, {{Name: "Timestamp"}}, {{Name: "MessageAttributes"}},
+	{{Name: "Type"}},
+	{{Name: "TopicArn"}},
+	{{Name: "Message"}},
+	{{Name: "MessageId"}},
+	{{Name: "Subject"}},
+	{{Name: "Timestamp"}},
+	{{Name: "MessageAttributes"}},
 })
 
 const (

@@ -1,3 +1,10 @@
+// Package payload turns the bytes of a message into the fields that expressions
+// read, and back.
+//
+//	bytes → Paths.Extract (only the paths asked for, in one pass) → Values
+//	      → Decode (the whole) → Value → AppendJSON
+//
+// It imports message and the standard library.
 package payload
 
 import (
@@ -39,7 +46,7 @@ type Member struct {
 	Value Value
 }
 
-// OfBool, OfInt and their like make a Value of a Go value.
+// OfBool makes a Bool; OfInt and their like make Values of other Go values.
 func OfBool(b bool) Value {
 	if b {
 		return Value{num: 1, kind: Bool}

@@ -137,17 +137,24 @@ func Number(data []byte, i int) (end int, integer bool, f Fault) {
 			return i, false, missing(data, i)
 		}
 	}
-	if i < len(data) && data[i]|' ' == 'e' {
-		i++
-		if i < len(data) && (data[i] == '+' || data[i] == '-') {
-			i++
-		}
-		from := i
-		if i = digits(data, from); i == from {
-			return i, false, missing(data, i)
-		}
+	i, f = exponent(data, i)
+	return i, false, f
+}
+
+// exponent walks over the exponent of a number, if there is one at i.
+func exponent(data []byte, i int) (int, Fault) {
+	if i >= len(data) || data[i]|' ' != 'e' {
+		return i, OK
 	}
-	return i, false, OK
+	i++
+	if i < len(data) && (data[i] == '+' || data[i] == '-') {
+		i++
+	}
+	from := i
+	if i = digits(data, from); i == from {
+		return i, missing(data, i)
+	}
+	return i, OK
 }
 
 func digits(data []byte, i int) int {
