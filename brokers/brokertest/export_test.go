@@ -23,5 +23,8 @@ func RunCase(t testing.TB, name string, s Subject) {
 	t.Fatalf("there is no case %q", name)
 }
 
+// WhyUnserved says why a case is skipped.
+func (s *Subject) WhyUnserved(name string) string { return s.unserved(name) }
+
 // Check is the check of the subject itself.
 func (s *Subject) Check() error { return s.check() }
