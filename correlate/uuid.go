@@ -16,39 +16,24 @@ func canonicalID(id ID) key {
 func Canonical(id ID) ID { return ID(canonicalID(id)) }
 
 func canonicalUUID(s string) (string, bool) {
-	if len(s) < 32 || len(s) > 45 {
+	t := bareUUID(s)
+	if t == "" {
 		return "", false
 	}
-	t := s
-	if len(t) == 45 && strings.EqualFold(t[:9], "urn:uuid:") {
-		t = t[9:]
-	} else if len(t) == 38 && t[0] == '{' && t[37] == '}' {
-		t = t[1:37]
-	}
-	switch len(t) {
-	case 36:
-		if t[8] != '-' || t[13] != '-' || t[18] != '-' || t[23] != '-' {
-			return "", false
-		}
-		if isLowerUUID(t) {
-			return t, true
-		}
-	case 32:
-	default:
-		return "", false
+	if len(t) == 36 && isLowerUUID(t) {
+		return t, true
 	}
 	var out [36]byte
 	n := 0
 	for i := range len(t) {
-		c := t[i]
-		if c == '-' && len(t) == 36 && (i == 8 || i == 13 || i == 18 || i == 23) {
-			continue
+		if t[i] == '-' && len(t) == 36 {
+			continue // its place was looked at
 		}
-		c, ok := lowerHex(c)
+		c, ok := lowerHex(t[i])
 		if !ok {
 			return "", false
 		}
-		if n == 8 || n == 13 || n == 18 || n == 23 {
+		if isDash(n) {
 			out[n] = '-'
 			n++
 		}
@@ -58,13 +43,36 @@ func canonicalUUID(s string) (string, bool) {
 	return string(out[:]), true
 }
 
+// bareUUID is the 36 characters of a UUID with dashes, or the 32 of one without,
+// taken out of a URN or braces; "" for what cannot be one.
+func bareUUID(s string) string {
+	switch {
+	case len(s) == 45 && strings.EqualFold(s[:9], "urn:uuid:"):
+		s = s[9:]
+	case len(s) == 38 && s[0] == '{' && s[37] == '}':
+		s = s[1:37]
+	}
+	switch len(s) {
+	case 32:
+		return s
+	case 36:
+		for i := range len(s) {
+			if isDash(i) != (s[i] == '-') {
+				return ""
+			}
+		}
+		return s
+	}
+	return ""
+}
+
+// isDash reports whether a UUID has a dash at index i.
+func isDash(i int) bool { return i == 8 || i == 13 || i == 18 || i == 23 }
+
 func isLowerUUID(t string) bool {
 	for i := range len(t) {
 		c := t[i]
-		if c == '-' && (i == 8 || i == 13 || i == 18 || i == 23) {
-			continue
-		}
-		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f') {
+		if c != '-' && !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f') {
 			return false
 		}
 	}

@@ -241,8 +241,9 @@ func (c *compiler) data(d source.Data) payload.Value {
 			members[i] = payload.Member{Name: c.text(m.Name), Value: c.data(m.Value)}
 		}
 		return payload.OfObject(members)
+	default:
+		return payload.Value{}
 	}
-	return payload.Value{}
 }
 
 // scalar types a text as JSON does; what is no JSON scalar is text.

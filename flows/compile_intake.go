@@ -40,7 +40,6 @@ type intakePlan struct {
 	// Fields by slot: the paths into the body, extracted in one pass, stand
 	// first.
 	paths  *payload.Paths
-	bodies int
 	fields []expression.Field
 	order  []int // slot of the i-th extracted path
 	death  bool  // some expression reads death
@@ -125,14 +124,11 @@ func (c *compiler) finishIntake() {
 		for slot, f := range plan.fields {
 			switch f.Source {
 			case expression.Body:
-				path := make([]payload.Elem, len(f.Path))
-				for j, e := range f.Path {
-					path[j] = payload.Elem{Name: e.Name, Index: e.Index, IsIndex: e.IsIndex}
-				}
-				paths = append(paths, path)
+				paths = append(paths, f.Path)
 				plan.order = append(plan.order, slot)
 			case expression.Death:
 				plan.death = true
+			default:
 			}
 		}
 		plan.paths = payload.NewPaths(paths)

@@ -178,6 +178,7 @@ func (j *judge) judgeOrder(step *Step, e *correlate.Entry) {
 				f.Text = fmt.Sprintf("%s came %s before %s", step.Name, spell(last.Time.Sub(e.Time)), name)
 			}
 			j.find(f)
+		case after:
 		}
 	}
 }
@@ -242,7 +243,8 @@ func (j *judge) judgeDeadline(step *Step, e *correlate.Entry) {
 	if !b.ok && step.Within > 0 && len(step.After) > 0 {
 		return
 	}
-	took, by := correlate.Instant(0).Sub(0), ""
+	var took time.Duration
+	by := ""
 	if e.Time.Known() && b.time.Known() {
 		took = e.Time.Sub(b.time)
 	} else {

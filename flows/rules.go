@@ -104,6 +104,7 @@ func sequenceNumber(v payload.Value) (int64, bool) {
 	case payload.String:
 		n, err := strconv.ParseInt(v.Text(), 10, 64)
 		return n, err == nil
+	default:
 	}
 	return 0, false
 }

@@ -77,7 +77,7 @@ type Stats struct {
 	Total time.Duration
 }
 
-// ErrNothing: the flow has no scenario to run.
+// ErrNothing says that the flow has no scenario to run.
 var ErrNothing = errors.New("no scenario to run")
 
 // tapCloseTimeout bounds the removal of what the taps created.

@@ -55,9 +55,9 @@ const holdFor = 400 * time.Millisecond
 // bill handles one order. An order that was billed before is not billed again.
 func (s *Shop) bill(ctx context.Context, _, body []byte) error {
 	var o order
-	if json.Unmarshal(body, &o) != nil || o.Type != "OrderPlaced" || o.OrderID == "" {
-		s.cfg.Log.Warn("billing: an order that cannot be read is left out")
-		return nil
+	if err := json.Unmarshal(body, &o); err != nil || o.Type != "OrderPlaced" || o.OrderID == "" {
+		s.cfg.Log.Warn("billing: an order that cannot be read is left out", "error", err)
+		return nil // a poison message must not stop the others
 	}
 	p, again := s.settle(&o)
 	if again {
