@@ -7,6 +7,9 @@ import (
 	"github.com/rabbitmq/amqp091-go"
 )
 
+// ownPermission is what a tap needs for what it creates.
+const ownPermission = "to configure, write and read ^" + prefix
+
 // declare makes the queue and its drop box. The name is fresh each time, since a
 // connection that the broker believes alive may still own the last one; only a
 // durable one has to be found again. kept tells that it was.
@@ -30,7 +33,7 @@ func (q *queueReader) declare(ctx context.Context, conn *amqp091.Connection) (ke
 			return false, ctx.Err()
 		}
 		if _, err := q.ch.QueueDeclare(name, durable, false, !durable, false, args); err != nil {
-			return false, fmt.Errorf("declare queue %s: %w", name, replyError(err))
+			return false, fmt.Errorf("declare queue %s: %w", name, needing(ownPermission, err))
 		}
 	}
 	return kept, nil
@@ -91,11 +94,11 @@ func (q *queueReader) boxArguments() amqp091.Table {
 // last binding, so it is declared and bound in one breath.
 func (q *queueReader) bind(ctx context.Context) error {
 	if err := q.ch.ExchangeDeclare(q.queue, amqp091.ExchangeDirect, q.tap.cfg.Durable, true, false, true, nil); err != nil {
-		return fmt.Errorf("declare exchange %s: %w", q.queue, replyError(err))
+		return fmt.Errorf("declare exchange %s: %w", q.queue, needing(ownPermission, err))
 	}
 	for _, name := range []string{q.queue, q.box()} {
 		if err := q.ch.QueueBind(name, name, q.queue, false, nil); err != nil {
-			return fmt.Errorf("bind queue %s to exchange %s: %w", name, q.queue, replyError(err))
+			return fmt.Errorf("bind queue %s to exchange %s: %w", name, q.queue, needing(ownPermission, err))
 		}
 	}
 	for _, b := range q.target.bindings {
@@ -103,7 +106,7 @@ func (q *queueReader) bind(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if err := q.ch.QueueBind(q.queue, b.key, b.exchange, false, b.args); err != nil {
-			return fmt.Errorf("bind to exchange %s with key %q: %w", b.exchange, b.key, replyError(err))
+			return fmt.Errorf("bind to exchange %s with key %q: %w", b.exchange, b.key, needing("to read "+b.exchange, err))
 		}
 	}
 	return nil

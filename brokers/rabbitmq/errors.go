@@ -57,6 +57,14 @@ func replyError(err error) error {
 	return fmt.Errorf("the broker says: %s", reply.Reason)
 }
 
+// needing is replyError for a method that takes a permission, which it names.
+func needing(permission string, err error) error {
+	if code(err) == amqp091.AccessRefused {
+		return fmt.Errorf("%w: the login needs %s", replyError(err), permission)
+	}
+	return replyError(err)
+}
+
 // code is the reply code of an answer of the broker, or 0.
 func code(err error) int {
 	var reply *amqp091.Error

@@ -79,8 +79,9 @@ func (t *tapper) typeByAPI(ctx context.Context, exchange string) (string, error)
 	return x.Type, nil
 }
 
-// currentType is how the broker names the type in its refusal of a declaration.
-var currentType = regexp.MustCompile(`inequivalent arg 'type' .*but current is '([^']*)'`)
+// currentType is how the broker names the type in its refusal of a declaration,
+// in double quotes if it is no Erlang word.
+var currentType = regexp.MustCompile(`inequivalent arg 'type' .*but current is '+([^']+)'`)
 
 // typeByProbe asks by a declaration that cannot succeed: the alternate exchange
 // has to be a text, so that nothing is created where there is no exchange; where

@@ -24,26 +24,25 @@ func (t *tapper) planned(tg target) []brokers.Action {
 	ch := tg.channel
 	if ch.Stream != "" {
 		return []brokers.Action{
-			{Verb: "ask", Object: "the management API whether " + ch.Stream + " is a stream", Permission: "tag management"},
-			{Verb: "read", Object: "stream " + ch.Stream, Permission: "read " + ch.Stream},
+			{Verb: "ask", Object: "the management API whether " + ch.Stream + " is a stream", Permission: "the tag management"},
+			{Verb: "read", Object: "stream " + ch.Stream, Permission: "to read " + ch.Stream},
 		}
 	}
 	name := prefix + cleanName(t.address.run) + "-" + cleanName(ch.Name)
-	own := "configure, write and read ^" + prefix
 	actions := t.plannedQuestions(tg)
 	actions = append(actions,
-		brokers.Action{Verb: "create", Object: fmt.Sprintf("queue %s-…, at most %d messages or %d MiB, gone with the connection", name, t.limits.messages, t.limits.bytes>>20), Permission: own},
-		brokers.Action{Verb: "create", Object: "queue " + name + "-…-drops, for the last message that the first one dropped", Permission: own},
-		brokers.Action{Verb: "create", Object: "exchange " + name + "-…, for drops and markers", Permission: own},
+		brokers.Action{Verb: "create", Object: fmt.Sprintf("queue %s-…, at most %d messages or %d MiB, gone with the connection", name, t.limits.messages, t.limits.bytes>>20), Permission: ownPermission},
+		brokers.Action{Verb: "create", Object: "queue " + name + "-…-drops, for the last message that the first one dropped", Permission: ownPermission},
+		brokers.Action{Verb: "create", Object: "exchange " + name + "-…, for drops and markers", Permission: ownPermission},
 	)
 	for _, b := range tg.bindings {
 		actions = append(actions, brokers.Action{
 			Verb:       "bind",
 			Object:     fmt.Sprintf("the queue to exchange %s with key %q", b.exchange, b.key),
-			Permission: "read " + b.exchange,
+			Permission: "to read " + b.exchange,
 		})
 	}
-	return append(actions, brokers.Action{Verb: "read", Object: "queue " + name + "-…", Permission: own})
+	return append(actions, brokers.Action{Verb: "read", Object: "queue " + name + "-…", Permission: ownPermission})
 }
 
 // plannedQuestions are what is asked or switched before a queue is made.
@@ -51,16 +50,16 @@ func (t *tapper) plannedQuestions(tg target) []brokers.Action {
 	ch := tg.channel
 	var actions []brokers.Action
 	if ch.Exchange != "" && tg.trace == nil {
-		actions = append(actions, brokers.Action{Verb: "ask", Object: "for the type of exchange " + ch.Exchange, Permission: "tag management, or configure " + ch.Exchange})
+		actions = append(actions, brokers.Action{Verb: "ask", Object: "for the type of exchange " + ch.Exchange, Permission: "the tag management, or to configure " + ch.Exchange})
 	}
 	if ch.Queue != "" {
-		actions = append(actions, brokers.Action{Verb: "ask", Object: "the management API for the bindings of queue " + ch.Queue, Permission: "tag management"})
+		actions = append(actions, brokers.Action{Verb: "ask", Object: "the management API for the bindings of queue " + ch.Queue, Permission: "the tag management"})
 	}
 	if tg.trace != nil {
 		actions = append(actions, brokers.Action{
 			Verb:       "switch on",
 			Object:     fmt.Sprintf("tracing in vhost %s for %s%s, off again at the end if it was off", t.address.vhost, ch.Exchange, ch.Queue),
-			Permission: "tag administrator",
+			Permission: "the tag administrator",
 		})
 	}
 	return actions

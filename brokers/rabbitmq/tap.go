@@ -205,8 +205,9 @@ func (tp *tap) remove() error {
 	tp.link.close()
 	tp.running.Wait()
 	var errs []error
-	if len(tp.made) > 0 {
-		if err := tp.tapper.control.do(ctx, tp.deleteAll); err != nil {
+	for _, c := range tp.made {
+		err := tp.tapper.control.do(ctx, c.delete)
+		if err != nil && !errors.Is(err, brokers.ErrRefused) { // then it could not be created, either
 			errs = append(errs, fmt.Errorf("broker %s: what the tap created may be left behind until it expires: %w", tp.tapper.address.broker, err))
 		}
 	}
@@ -218,16 +219,14 @@ func (tp *tap) remove() error {
 	return errors.Join(errs...)
 }
 
-func (tp *tap) deleteAll(ch *amqp091.Channel) error {
-	for _, c := range tp.made {
-		for _, name := range c.queues {
-			if _, err := ch.QueueDelete(name, false, false, false); err != nil {
-				return fmt.Errorf("queue %s: %w", name, replyError(err))
-			}
+func (c created) delete(ch *amqp091.Channel) error {
+	for _, name := range c.queues {
+		if _, err := ch.QueueDelete(name, false, false, false); err != nil {
+			return fmt.Errorf("queue %s: %w", name, replyError(err))
 		}
-		if err := ch.ExchangeDelete(c.exchange, false, false); err != nil {
-			return fmt.Errorf("exchange %s: %w", c.exchange, replyError(err))
-		}
+	}
+	if err := ch.ExchangeDelete(c.exchange, false, false); err != nil {
+		return fmt.Errorf("exchange %s: %w", c.exchange, replyError(err))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/rabbitmq/amqp091-go"
 
@@ -96,6 +97,7 @@ func (t *tapper) boundKeys(ctx context.Context, exchange string) ([]string, erro
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("exchange %s is of type direct and has no bindings: name the routing-key", exchange)
 	}
+	slices.Sort(keys)
 	return keys, nil
 }
 
