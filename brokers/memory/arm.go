@@ -76,7 +76,7 @@ func (s *Server) waysInto(ch brokers.Channel) ([]way, error) {
 	}
 	var ways []way
 	for _, key := range keys {
-		ways = append(ways, way{ch.Exchange, x.kind, key})
+		ways = append(ways, way{ch.Exchange, key})
 	}
 	return ways, nil
 }

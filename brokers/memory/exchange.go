@@ -127,11 +127,7 @@ func (s *Server) route(exchangeName, key string) []*queue {
 }
 
 // way is how a queue can be reached: one of its bindings.
-type way struct {
-	exchange string
-	kind     ExchangeType
-	key      string
-}
+type way struct{ exchange, key string }
 
 // bindingsOf lists a queue's bindings, sorted by exchange. The caller holds
 // s.mu.
@@ -141,7 +137,7 @@ func (s *Server) bindingsOf(q *queue) []way {
 		x := s.exchanges[name]
 		for _, b := range x.bindings {
 			if b.queue == q {
-				all = append(all, way{name, x.kind, b.key})
+				all = append(all, way{name, b.key})
 			}
 		}
 	}

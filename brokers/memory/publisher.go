@@ -3,7 +3,6 @@ package memory
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/message"
@@ -56,45 +55,31 @@ func (p *publisher) publish(ch brokers.Channel, m brokers.Outgoing) (brokers.Rec
 	}
 }
 
-// publishMandatory publishes to an exchange, or to a queue, and wants a queue to
-// take it.
+// publishMandatory publishes to an exchange, or by the default exchange to a
+// queue, and wants a queue to take it.
 func (s *Server) publishMandatory(ch brokers.Channel, m message.Message) error {
-	exchangeName, key, err := s.wayTo(ch)
-	if err != nil {
-		return fmt.Errorf("publish: %w", err)
+	key := ch.Queue
+	if len(ch.RoutingKeys) > 0 {
+		key = ch.RoutingKeys[0]
 	}
-	taken, err := s.Publish(exchangeName, key, m)
+	if ch.Queue != "" && !s.hasQueue(ch.Queue) {
+		return fmt.Errorf("publish: %w", s.absent("queue", ch.Queue))
+	}
+	taken, err := s.Publish(ch.Exchange, key, m)
 	if err != nil {
 		return err
 	}
 	if taken == 0 {
-		return fmt.Errorf("publish to exchange %s with routing key %q: %w: no queue is bound for it", exchangeName, key, brokers.ErrUnroutable)
+		return fmt.Errorf("publish to exchange %s with routing key %q: %w: no queue is bound for it", ch.Exchange, key, brokers.ErrUnroutable)
 	}
 	return nil
 }
 
-// wayTo finds the exchange and the routing key for a channel. A queue is reached
-// by its first binding without a wildcard, for there a tap sees the message;
-// else by the default exchange.
-func (s *Server) wayTo(ch brokers.Channel) (exchangeName, key string, err error) {
-	if ch.Exchange != "" {
-		if len(ch.RoutingKeys) > 0 {
-			key = ch.RoutingKeys[0]
-		}
-		return ch.Exchange, key, nil
-	}
+// hasQueue reports whether there is such a queue.
+func (s *Server) hasQueue(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	q := s.queues[ch.Queue]
-	if q == nil {
-		return "", "", s.absent("queue", ch.Queue)
-	}
-	for _, b := range s.bindingsOf(q) {
-		if b.kind != Topic || !strings.ContainsAny(b.key, "*#") {
-			return b.exchange, b.key, nil
-		}
-	}
-	return "", ch.Queue, nil
+	return s.queues[name] != nil
 }
 
 // Close ends the publisher.

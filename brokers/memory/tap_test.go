@@ -91,6 +91,22 @@ func TestQueueTapSeesRetries(t *testing.T) {
 	}
 }
 
+// flowcheck's own publishing to a queue goes by the default exchange, where a
+// tap does not see it.
+func TestPublishToQueue(t *testing.T) {
+	s := server(memory.Options{})
+	work := queue(t, s, "work", memory.QueueOptions{})
+	p, err := memory.Adapter(s).OpenPublisher(soon(t), brokers.Config{URL: s.URL()})
+	must(t, err)
+	_, err = p.Publish(soon(t), brokers.Channel{Name: "w", Queue: "work"}, brokers.Outgoing{Message: text("x")})
+	must(t, err)
+	if d := next(t, work); d.Exchange != "" || d.RoutingKey != "work" {
+		t.Errorf("came by exchange %q with key %q", d.Exchange, d.RoutingKey)
+	}
+	_, err = p.Publish(soon(t), brokers.Channel{Name: "w", Queue: "absent"}, brokers.Outgoing{Message: text("x")})
+	wantError(t, err, `channel w: publish: queue "absent" on memory://test does not exist`)
+}
+
 // A tap does not make a message routable.
 func TestTapIsNoReader(t *testing.T) {
 	s := server(memory.Options{})

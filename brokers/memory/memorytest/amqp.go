@@ -2,6 +2,7 @@ package memorytest
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/flowcheck/flowcheck/brokers"
@@ -33,6 +34,7 @@ func Queue() (brokertest.Subject, *memory.Server) {
 	f := newFace()
 	s := f.amqp()
 	s.NewChannel = f.newQueue
+	s.Adapter.OpenPublisher = around(s.Adapter.OpenPublisher)
 	s.NewConsumer = func(t testing.TB, ch brokers.Channel) brokertest.Consumer { return f.newReader(t, ch.Queue) }
 	s.Untappable = func(t testing.TB) []brokers.Channel {
 		name := f.name("unbound")
@@ -77,6 +79,29 @@ func (f *face) newQueue(t testing.TB, o brokertest.ChannelOptions) brokers.Chann
 		f.bound(t, name, name+".in", "work")
 	}
 	return brokers.Channel{Queue: name}
+}
+
+// around publishes to a queue by its binding, where a tap sees it; the adapter
+// itself takes the default exchange, as RabbitMQ's does.
+func around(open openPublisher) openPublisher {
+	return func(ctx context.Context, cfg brokers.Config) (brokers.Publisher, error) {
+		p, err := open(ctx, cfg)
+		return byBinding{p}, err
+	}
+}
+
+type openPublisher = func(context.Context, brokers.Config) (brokers.Publisher, error)
+
+// byBinding publishes to the exchange before a queue, if there is one.
+type byBinding struct{ brokers.Publisher }
+
+func (p byBinding) Publish(ctx context.Context, ch brokers.Channel, m brokers.Outgoing) (brokers.Receipt, error) {
+	before := brokers.Channel{Name: ch.Name, Exchange: ch.Queue + ".in", RoutingKeys: []string{"work"}}
+	receipt, err := p.Publisher.Publish(ctx, before, m)
+	if errors.Is(err, brokers.ErrAbsent) {
+		return p.Publisher.Publish(ctx, ch, m)
+	}
+	return receipt, err
 }
 
 // bound makes a queue with one binding.
