@@ -11,8 +11,6 @@ import (
 // Tables and lists among the headers are shared: nobody changes those.
 func (o *Observation) Clone() *Observation {
 	c := *o
-	c.Channel = strings.Clone(o.Channel)
-	c.Position.ID = strings.Clone(o.Position.ID)
 	c.Key = bytes.Clone(o.Key)
 	c.Payload = bytes.Clone(o.Payload)
 	c.Headers = slices.Clone(o.Headers)

@@ -66,3 +66,17 @@ func BenchmarkReadAndSplit(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/lines, "ns/line")
 }
+
+func BenchmarkWriter(b *testing.B) {
+	_, events, err := readAll(bytes.NewReader(benchLines(1)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := NewWriter(io.Discard, RecordingHeader{})
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := w.Write(events[0]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

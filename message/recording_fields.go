@@ -3,6 +3,7 @@ package message
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -40,7 +41,7 @@ func (d *Decoder) time(f field) (time.Time, error) {
 	return t, nil
 }
 
-// position takes a bare integer, too.
+// position takes a bare integer, too. It may be kept: an opaque name is copied.
 func (d *Decoder) position() (Position, error) {
 	s := d.spans[fPosition]
 	if s.end > 0 && d.line[s.start] != '"' {
@@ -50,7 +51,9 @@ func (d *Decoder) position() (Position, error) {
 		}
 	}
 	text, err := d.text(fPosition)
-	return ParsePosition(text), err
+	p := ParsePosition(text)
+	p.ID = strings.Clone(p.ID)
+	return p, err
 }
 
 func (d *Decoder) flag(f field) (bool, error) {

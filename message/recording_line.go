@@ -99,7 +99,7 @@ type span struct {
 //
 // An Event from Decode is valid until the next Reset, and as long as the
 // line's bytes stay as they are; Observation.Clone keeps one for longer. Marks
-// may be kept. The zero Decoder is ready; it is not safe for concurrent use.
+// may be kept, and so may an Observation's Channel and Position. The zero Decoder is ready; it is not safe for concurrent use.
 type Decoder struct {
 	line  []byte
 	spans [fieldCount]span

@@ -177,8 +177,12 @@ func TestACloneOutlivesTheNextLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept := e.Observation.Clone()
+	position := e.Observation.Position
 	if _, err = r.Next(); err != nil {
 		t.Fatal(err)
+	}
+	if position != Named("one") {
+		t.Errorf("the position has become %v", position)
 	}
 	want := &Observation{Channel: "a", Seen: at("10:00:00"), Position: Named("one"), Message: Message{
 		Key: []byte("AAAA"), Headers: []Header{{"AAAA", "AAAA\n"}}, Properties: map[string]any{"AAAA": "AAAA"}, Payload: []byte(`"AAAA"`),

@@ -75,7 +75,8 @@ func (r *Reader) Line() int { return r.number }
 // the line that cannot be read, and there is no going on behind it.
 //
 // The Observation is valid until the next call, which uses its memory again:
-// Observation.Clone keeps one for longer. A Mark may be kept.
+// Observation.Clone keeps one for longer. Its Channel and Position may be kept,
+// and so may a Mark.
 func (r *Reader) Next() (Event, error) {
 	for {
 		most := r.MaxLine
