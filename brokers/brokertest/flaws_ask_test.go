@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/brokers/brokertest"
@@ -105,7 +106,10 @@ var errorFlaws = map[string][]flaw{
 		{"another error", nil, openErrors(func(err error, _ brokers.Config) error { return opaque(err) }), "want \"broker unreachable\""},
 		{"tells the password", nil, openErrors(tells), "tells the password"},
 		{"not noticed", nil, opensLate, "want \"broker unreachable\", got: <nil>"},
-		{"waits", nil, waits, "did not return within"},
+		{"waits", nil, func(s *brokertest.Subject, w works) {
+			s.Patience = time.Hour
+			waits(s, w)
+		}, "OpenTapper did not return within 10s"},
 		{"no hook", nil, func(s *brokertest.Subject, _ works) { s.Unreachable = brokers.Config{} }, "Subject.Unreachable is not given"},
 	},
 	"refused": {

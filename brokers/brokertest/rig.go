@@ -162,13 +162,13 @@ func (r *rig) eventually(what string, ask func() string) {
 // within runs f and fails if it does not return in time.
 func (r *rig) within(what string, f func()) {
 	r.Helper()
-	if !r.returns(f) {
+	if !returns(r.s.Patience, f) {
 		r.Fatalf("%s did not return within %s", what, r.s.Patience)
 	}
 }
 
 // returns reports whether f returns in time.
-func (r *rig) returns(f func()) bool {
+func returns(wait time.Duration, f func()) bool {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -177,7 +177,7 @@ func (r *rig) returns(f func()) bool {
 	select {
 	case <-done:
 		return true
-	case <-time.After(r.s.Patience):
+	case <-time.After(wait):
 		return false
 	}
 }
@@ -186,7 +186,7 @@ func (r *rig) returns(f func()) bool {
 func (r *rig) finally(what string, f func() error) {
 	r.Helper()
 	result := make(chan error, 1)
-	if !r.returns(func() { result <- f() }) {
+	if !returns(r.s.Patience, func() { result <- f() }) {
 		r.Errorf("%s: it did not return within %s", what, r.s.Patience)
 		return
 	}
