@@ -16,6 +16,8 @@ type Config struct {
 	// MaxEntries bounds the messages kept of one chain; 0 is no bound. Beyond it
 	// the chain is Full.
 	MaxEntries int
+	// EntryHint is how many messages a chain usually has.
+	EntryHint int
 	// Done receives each chain that the engine lets go of. Early tells that a
 	// limit forced it.
 	Done func(c *Chain, early bool)
@@ -27,7 +29,7 @@ type key ID
 // Engine ties messages into chains.
 type Engine struct {
 	cfg     Config
-	index   map[key]*Chain
+	index   index
 	waiting map[key][]Entry // listed and stray entries whose chain has not come yet
 	loose   map[key]*group
 	// unplaced are the entries that are in no chain yet, by Seq.
@@ -48,7 +50,7 @@ type group struct {
 func NewEngine(cfg Config) *Engine {
 	return &Engine{
 		cfg:      cfg,
-		index:    map[key]*Chain{},
+		index:    newIndex(),
 		waiting:  map[key][]Entry{},
 		loose:    map[key]*group{},
 		unplaced: map[uint64]*Entry{},
@@ -86,11 +88,7 @@ func (e *Engine) Add(m *Message) *Chain {
 
 // Lookup returns the chain that has the id, nil where there is none.
 func (e *Engine) Lookup(id ID) *Chain {
-	c := e.index[canonicalID(id)]
-	if c == nil {
-		return nil
-	}
-	return c.root()
+	return e.index.find(canonicalID(id))
 }
 
 // All calls yield for every chain kept, the one that was quiet longest first.
@@ -122,12 +120,9 @@ func (e *Engine) Close() {
 func (e *Engine) tie(ids []ID) *Chain {
 	var c *Chain
 	for _, id := range ids {
-		found := e.index[canonicalID(id)]
-		if found == nil {
-			continue
-		}
-		found = found.root()
+		found := e.index.find(canonicalID(id))
 		switch {
+		case found == nil:
 		case c == nil:
 			c = found
 		case c != found:
@@ -135,7 +130,7 @@ func (e *Engine) tie(ids []ID) *Chain {
 		}
 	}
 	if c == nil {
-		c = &Chain{touched: Never}
+		c = &Chain{touched: Never, Entries: make([]Entry, 0, e.cfg.EntryHint)}
 		e.append(c)
 		e.count++
 	}
@@ -148,12 +143,15 @@ func (e *Engine) tie(ids []ID) *Chain {
 // name gives the chain an id, and what has waited for it.
 func (e *Engine) name(c *Chain, id ID) {
 	k := canonicalID(id)
-	if e.index[k] != nil {
+	if c.named(k) {
 		c.spell(id, k)
 		return
 	}
 	c.IDs = append(c.IDs, id)
-	e.index[k] = c
+	e.index.set(k, c)
+	if len(e.waiting) == 0 {
+		return
+	}
 	if waiting, ok := e.waiting[k]; ok {
 		for i := range waiting {
 			e.share(c, &waiting[i])
@@ -180,10 +178,9 @@ func (c *Chain) spell(id ID, k key) {
 // reports whether there was a chain.
 func (e *Engine) address(id ID, m *Message) bool {
 	k := canonicalID(id)
-	c := e.index[k]
+	c := e.index.find(k)
 	switch {
 	case c != nil:
-		c = c.root()
 	case m.Opens:
 		c = e.tie([]ID{id})
 	default:

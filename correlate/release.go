@@ -53,7 +53,7 @@ func (e *Engine) release(c *Chain, early bool) {
 	e.unlink(c)
 	e.count--
 	for _, id := range c.IDs {
-		delete(e.index, canonicalID(id))
+		e.index.remove(canonicalID(id), c)
 	}
 	for _, id := range c.Met {
 		e.leave(canonicalID(id), c)

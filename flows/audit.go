@@ -69,7 +69,7 @@ func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 		cfg.MaxEntries = DefaultMaxEntries
 	}
 	a.engine = correlate.NewEngine(correlate.Config{
-		Remember: f.Remember, MaxChains: cfg.MaxChains, MaxEntries: cfg.MaxEntries, Done: a.done,
+		Remember: f.Remember, MaxChains: cfg.MaxChains, MaxEntries: cfg.MaxEntries, EntryHint: len(f.Steps), Done: a.done,
 	})
 	a.result = Result{
 		Flow: f.Name, About: f.About, Mode: cfg.Mode,
