@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/flowcheck/flowcheck/brokers"
@@ -61,7 +62,8 @@ func (a adapter) login(ctx context.Context, cfg brokers.Config) (*Server, error)
 	return nil, fmt.Errorf("connect to memory://%s: %w: no such server in this process", u.Host, brokers.ErrUnreachable)
 }
 
-// check says what is wrong with a channel.
+// check says what is wrong with a channel. Beside sns, sqs names the queue that
+// is waited for.
 func check(ch brokers.Channel) error {
 	if ch.Stream != "" || ch.Firehose {
 		return fmt.Errorf("channel %s: memory has neither streams nor a firehose", ch.Name)
@@ -74,7 +76,8 @@ func check(ch brokers.Channel) error {
 			has = append(has, f.key)
 		}
 	}
-	if len(has) != 1 {
+	queueOfTopic := slices.Equal(has, []string{"sns", "sqs"}) && !ch.Intrusive
+	if len(has) != 1 && !queueOfTopic {
 		return fmt.Errorf("channel %s: it needs one of topic, exchange, queue, sns and sqs, and has %d (%s)", ch.Name, len(has), strings.Join(has, ", "))
 	}
 	if ch.Exchange == "" && len(ch.RoutingKeys) > 0 {

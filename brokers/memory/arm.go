@@ -2,6 +2,7 @@ package memory
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/flowcheck/flowcheck/brokers"
 )
@@ -69,16 +70,31 @@ func (s *Server) waysInto(ch brokers.Channel) ([]way, error) {
 	}
 	keys := ch.RoutingKeys
 	if len(keys) == 0 {
-		if x.kind == Direct {
-			return nil, fmt.Errorf("exchange %s %w: it is direct, and the channel has no routing-key to bind with", ch.Exchange, brokers.ErrNotTappable)
-		}
-		keys = []string{"#"}
+		keys = x.everyKey()
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("exchange %s %w: it is direct and has no bindings to copy: name a routing-key", ch.Exchange, brokers.ErrNotTappable)
 	}
 	var ways []way
 	for _, key := range keys {
 		ways = append(ways, way{ch.Exchange, key})
 	}
 	return ways, nil
+}
+
+// everyKey lists the keys by which a tap gets all that any queue gets of an
+// exchange: on a direct one, those that it is bound with.
+func (x *exchange) everyKey() []string {
+	if x.kind != Direct {
+		return []string{"#"}
+	}
+	var keys []string
+	for _, b := range x.bindings {
+		if !b.queue.tap && !slices.Contains(keys, b.key) {
+			keys = append(keys, b.key)
+		}
+	}
+	return keys
 }
 
 // readSNS reads an SQS queue of the tap's own, subscribed to the topic.

@@ -28,10 +28,10 @@ func (s *Server) busy(ch brokers.Channel) string {
 	switch {
 	case ch.Topic != "":
 		return s.busyGroups(ch)
-	case ch.SNS != "":
-		return s.busySNS(plainName(ch.SNS))
 	case ch.SQS != "":
 		return busySQS(s.sqsQueues[plainName(ch.SQS)])
+	case ch.SNS != "":
+		return s.busySNS(plainName(ch.SNS))
 	case ch.Queue != "":
 		return busyQueue(s.queues[ch.Queue])
 	default:

@@ -91,6 +91,29 @@ func TestQueueTapSeesRetries(t *testing.T) {
 	}
 }
 
+// Without a routing key, a tap of a direct exchange takes what its queues get.
+func TestDirectWithoutKey(t *testing.T) {
+	s := server(memory.Options{})
+	must(t, s.DeclareExchange("x", memory.Direct))
+	must(t, s.DeclareQueue("q", memory.QueueOptions{}))
+	must(t, s.Bind("x", "a", "q"))
+	must(t, s.Bind("x", "b", "q"))
+	_, first := tap(t, s, 5, brokers.Channel{Name: "c", Exchange: "x", RoutingKeys: []string{"other"}})
+	armed, events := tap(t, s, 5, brokers.Channel{Name: "c", Exchange: "x"})
+	for _, key := range []string{"a", "other", "b"} {
+		publish(t, s, "x", key, key)
+	}
+	if _, err := armed.CatchUp(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if len(events) != 2 || string((<-events).Observation.Payload) != "a" || string((<-events).Observation.Payload) != "b" {
+		t.Errorf("%d messages are left, want a and b seen", len(events))
+	}
+	if e := <-first; string(e.Observation.Payload) != "other" {
+		t.Errorf("by a key of its own: %s", e.Observation.Payload)
+	}
+}
+
 // flowcheck's own publishing to a queue goes by the default exchange, where a
 // tap does not see it.
 func TestPublishToQueue(t *testing.T) {
@@ -200,6 +223,31 @@ func TestQuietQueues(t *testing.T) {
 	d.Ack()
 	if why := ask(t, s, brokers.Channel{Queue: "work"}); why != "" {
 		t.Errorf("nothing: %q", why)
+	}
+}
+
+// Beside its topic, a queue of SQS is what is waited for.
+func TestQuietSQS(t *testing.T) {
+	s := server(memory.Options{})
+	s.CreateSNS("news")
+	for _, name := range []string{"mine", "other"} {
+		must(t, s.CreateSQS(name, memory.SQSOptions{}))
+		must(t, s.Subscribe("news", name, true))
+	}
+	_, err := s.Notify("news", text("x"))
+	must(t, err)
+	both := brokers.Channel{Name: "n", SNS: "news", SQS: "https://sqs/1/mine"}
+	must(t, memory.Adapter(s).Check(both))
+	held := receive(t, s, "mine")
+	if why := ask(t, s, both); why != "SQS queue mine holds 1 messages" {
+		t.Errorf("in flight: %q", why)
+	}
+	must(t, s.Delete("mine", held.Handle))
+	if why := ask(t, s, both); why != "" {
+		t.Errorf("its queue is empty: %q", why)
+	}
+	if why := ask(t, s, brokers.Channel{Name: "n", SNS: "news"}); why != "SQS queue other holds 1 messages" {
+		t.Errorf("all queues: %q", why)
 	}
 }
 
