@@ -43,6 +43,7 @@ func (f *face) subject() brokertest.Subject {
 		Adapter: memory.Adapter(f.Server),
 		Config:  config, Unreachable: nobody, Refused: wrong,
 		Observe: f.observe,
+		Pause:   50 * time.Millisecond, // what comes in one process comes at once
 	}
 }
 
