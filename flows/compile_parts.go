@@ -8,7 +8,7 @@ import (
 func (c *compiler) compileBrokers() {
 	for _, b := range c.file.Brokers {
 		broker := Broker{
-			Name: b.Name.Value, URL: c.text(b.URL), TLS: b.TLS,
+			Name: b.Name.Value, At: b.Name.Pos, URL: c.text(b.URL), TLS: b.TLS,
 			Endpoint: c.text(b.Endpoint), Management: c.text(b.Management),
 			Username: c.text(b.Username), Password: c.text(b.Password),
 		}
@@ -42,7 +42,7 @@ func (c *compiler) nameChannels() {
 	c.flow.Channels = make([]Channel, len(c.file.Channels))
 	for i, ch := range c.file.Channels {
 		c.channels[ch.Name.Value] = i
-		c.flow.Channels[i].Name = ch.Name.Value
+		c.flow.Channels[i].Name, c.flow.Channels[i].At = ch.Name.Value, ch.Name.Pos
 		c.slots = append(c.slots, newSlotTable())
 	}
 }

@@ -46,6 +46,8 @@ type Flow struct {
 type Broker struct {
 	Name, URL, Endpoint, Management, Username, Password, SASL string
 	TLS                                                       *source.TLS
+	// At is where the file has it.
+	At source.Position
 }
 
 // IDName is one entry of correlate.
@@ -58,6 +60,8 @@ type IDName struct {
 type Channel struct {
 	Name   string
 	Broker int // index
+	// At is where the file has it.
+	At source.Position
 	// Address of the channel on its broker; see source.Channel.
 	Topic, Exchange, Queue, Stream, SNS, SQS string
 	RoutingKeys, Consumers                   []string

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
+	"unicode"
 
 	"github.com/flowcheck/flowcheck/flows"
 )
@@ -118,4 +120,28 @@ func findingJSON(f *flows.Finding) jsonFinding {
 		j.Evidence = append(j.Evidence, jsonEvidence{e.Channel, e.Position.String()})
 	}
 	return j
+}
+
+// clean makes control characters visible: what a report quotes comes from
+// messages, and must neither move a terminal's cursor nor break XML.
+func clean(s string) string {
+	s = strings.ToValidUTF8(s, "\ufffd")
+	if !strings.ContainsFunc(s, isControl) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if isControl(r) {
+			fmt.Fprintf(&b, "\\u%04x", r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// isControl reports whether r is a control character, or one that turns the
+// direction of text (Unicode's bidirectional controls); a line break is none.
+func isControl(r rune) bool {
+	return unicode.IsControl(r) && r != '\n' || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0xfffe || r == 0xffff
 }

@@ -89,7 +89,7 @@ func CloseTaps(taps []brokers.Tap) error {
 	var first error
 	for _, tap := range taps {
 		if err := tap.Close(ctx); err != nil && first == nil {
-			first = fmt.Errorf("close a tap: %w", err)
+			first = fmt.Errorf("%w: %w", ErrLeftBehind, err)
 		}
 	}
 	return first

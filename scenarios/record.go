@@ -48,7 +48,7 @@ func Record(ctx context.Context, cfg RecordConfig) (int, error) {
 		Flow: cfg.Flow.Name, Started: cfg.Now(), Brokers: Identities(ctx, cfg.Flow, cfg.Tappers),
 	}
 	if err := cfg.Record.Begin(header); err != nil {
-		return 0, fmt.Errorf("record: %w", err)
+		return 0, err
 	}
 	if cfg.Armed != nil {
 		cfg.Armed()
@@ -78,7 +78,7 @@ func (r *runner) keep(e message.Event) error {
 		e.Observation = r.cfg.Flow.Masked(e.Observation)
 	}
 	if err := r.cfg.Record.Event(e); err != nil {
-		return fmt.Errorf("record: %w", err)
+		return err
 	}
 	return nil
 }

@@ -110,9 +110,7 @@ func (r *runner) take(e message.Event) error {
 	r.audit.Add(e)
 	r.changed = true
 	if r.cfg.Record != nil {
-		if err := r.cfg.Record.Event(e); err != nil {
-			return fmt.Errorf("record: %w", err)
-		}
+		return r.cfg.Record.Event(e)
 	}
 	return nil
 }
@@ -124,7 +122,7 @@ func (r *runner) start(ctx context.Context) error {
 		r.queue = r.queue[1:]
 		triggers, err := in.scenario.Triggers(r.cfg.Flow, in.id, in.kase)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: %w", ErrTrigger, err)
 		}
 		for _, m := range in.marks(triggers, r.cfg.Now()) {
 			if err := r.take(message.Event{Mark: m}); err != nil {

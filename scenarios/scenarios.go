@@ -77,8 +77,15 @@ type Stats struct {
 	Total time.Duration
 }
 
-// ErrNothing says that the flow has no scenario to run.
-var ErrNothing = errors.New("no scenario to run")
+// Errors that callers branch on.
+var (
+	// ErrNothing says that the flow has no scenario to run.
+	ErrNothing = errors.New("no scenario to run")
+	// ErrTrigger says that what a scenario sends cannot be made.
+	ErrTrigger = errors.New("what the scenario sends cannot be made")
+	// ErrLeftBehind says that something that a tap created could not be removed.
+	ErrLeftBehind = errors.New("something may be left on a broker")
+)
 
 // tapCloseTimeout bounds the removal of what the taps created.
 const tapCloseTimeout = 15 * time.Second
@@ -93,8 +100,12 @@ func Run(ctx context.Context, cfg Config) (result *flows.Result, stats Stats, er
 		return nil, stats, err
 	}
 	defer func() {
-		if closeErr := r.closeTaps(); closeErr != nil && err == nil {
-			err = closeErr
+		switch closeErr := r.closeTaps(); {
+		case closeErr == nil:
+		case err == nil: // the verdict stands
+			result.Warnings = append(result.Warnings, closeErr.Error())
+		default:
+			err = fmt.Errorf("%w; and %w", err, closeErr)
 		}
 	}()
 	if err := r.arm(ctx); err != nil {
@@ -111,7 +122,8 @@ func Run(ctx context.Context, cfg Config) (result *flows.Result, stats Stats, er
 // eventBuffer is how many events wait for the owner of the audit.
 const eventBuffer = 1024
 
-// choose lists the runs: a scenario once for each of its cases.
+// choose lists the runs: a scenario once for each of its cases. What cannot be
+// sent is told before anything is.
 func (r *runner) choose() error {
 	for i := range r.cfg.Flow.Scenarios {
 		s := &r.cfg.Flow.Scenarios[i]
@@ -119,7 +131,11 @@ func (r *runner) choose() error {
 			continue
 		}
 		for _, kase := range s.Cases {
-			r.queue = append(r.queue, &instance{scenario: s, kase: kase, id: r.cfg.NewID()})
+			in := &instance{scenario: s, kase: kase, id: r.cfg.NewID()}
+			if _, err := s.Triggers(r.cfg.Flow, in.id, kase); err != nil {
+				return fmt.Errorf("%w: %w", ErrTrigger, err)
+			}
+			r.queue = append(r.queue, in)
 		}
 	}
 	if len(r.queue) == 0 {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -14,6 +13,7 @@ import (
 	"github.com/flowcheck/flowcheck/brokers/kafka"
 	"github.com/flowcheck/flowcheck/brokers/rabbitmq"
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/flows/source"
 )
 
 // adapters are the kinds of brokers that flowcheck speaks to.
@@ -28,16 +28,15 @@ type system struct {
 	channels   []brokers.Channel
 }
 
-// close ends every connection.
-func (s *system) close() error {
-	var errs []error
+// close ends every connection. What taps created is removed before, by who armed
+// them: an error here leaves nothing behind.
+func (s *system) close() {
 	for _, t := range s.tappers {
-		errs = append(errs, t.Close())
+		_ = t.Close()
 	}
 	for _, p := range s.publishers {
-		errs = append(errs, p.Close())
+		_ = p.Close()
 	}
-	return errors.Join(errs...)
 }
 
 // connector opens the brokers of a flow.
@@ -131,25 +130,25 @@ func brokerChannels(f *flows.Flow) []brokers.Channel {
 	return channels
 }
 
-// checkChannels has each adapter look at its channels, without a broker.
+// checkChannels has each adapter look at its channels, without a broker, and
+// prints what it finds.
 func (a *app) checkChannels(file string, f *flows.Flow) error {
-	c := &connector{adapters: adapters()}
-	var errs []error
+	c := &connector{adapters: a.adapters}
+	var errs source.Errors
+	for i := range f.Brokers {
+		if _, _, err := c.config(f, i); err != nil {
+			errs = append(errs, source.Errorf(f.Brokers[i].At, "%v", err))
+		}
+	}
 	for i, ch := range brokerChannels(f) {
 		adapter, _, err := c.config(f, f.Channels[i].Broker)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", file, err))
-			continue
-		}
-		if adapter.Check == nil {
+		if err != nil || adapter.Check == nil {
 			continue
 		}
 		if err := adapter.Check(ch); err != nil {
-			errs = append(errs, fmt.Errorf("%s: channel %s: %w", file, ch.Name, err))
+			text := strings.ReplaceAll(err.Error(), "\n", "; ")
+			errs = append(errs, source.Errorf(f.Channels[i].At, "%s", text))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return input(err)
-	}
-	return nil
+	return a.printErrors(file, errs.Sort())
 }

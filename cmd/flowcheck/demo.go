@@ -71,14 +71,14 @@ func (a *app) demo(ctx context.Context, name string) error {
 		return err
 	}
 	if result.State != flows.Pass {
-		return fmt.Errorf("the shop should have passed: %w", errTrouble)
+		return trouble(errors.New("the shop should have passed"))
 	}
 	fmt.Fprintf(a.out, "\n2. The same shop with the bug %s: %s.\n   A finding of the kind %q must come.\n\n", bug.Name, bug.About, bug.Kind)
 	if result, err = a.demoRun(ctx, bug.Name); err != nil {
 		return err
 	}
 	if !slices.ContainsFunc(result.Findings, func(f flows.Finding) bool { return string(f.Kind) == bug.Kind }) {
-		return fmt.Errorf("the bug %s was not found: %w", bug.Name, errTrouble)
+		return trouble(fmt.Errorf("the bug %s was not found", bug.Name))
 	}
 	fmt.Fprintf(a.out, "\nBoth went as announced. Next: flowcheck init, and the README's first flow file of one's own.\n")
 	return nil
@@ -107,11 +107,7 @@ func (a *app) demoRun(ctx context.Context, bug string) (result *flows.Result, er
 	}
 	c := &connector{adapters: embedded.adapters(), runID: newRunID(), log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	sys, err := c.connect(ctx, flow, true)
-	defer func() {
-		if closeErr := sys.close(); closeErr != nil && err == nil {
-			err = closeErr
-		}
-	}()
+	defer sys.close()
 	if err != nil {
 		return nil, err
 	}
@@ -119,12 +115,8 @@ func (a *app) demoRun(ctx context.Context, bug string) (result *flows.Result, er
 	if err != nil {
 		return nil, err
 	}
-	err = a.report(result, &reportPlan{color: "auto", out: []reportTarget{{"text", "-"}}}, timing(stats))
-	var f *failure
-	if errors.As(err, &f) && f.err == nil {
-		err = nil // the demo tells of the verdict itself
-	}
-	return result, err
+	r := a.newReporter(&reportPlan{color: "auto", out: []reportTarget{{"text", "-"}}})
+	return result, r.add(result, timing(stats))
 }
 
 // embedded is the shop on brokers inside this process.

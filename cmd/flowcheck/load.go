@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/flows/source"
 )
 
 // flowFlags are the flags of every verb that reads a flow file.
@@ -29,10 +29,6 @@ func (f *flowFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.brokers, "broker", nil, "another URL for a broker: `NAME=URL`, repeatable")
 }
 
-// maxFlowFile bounds what is read of a flow file, in bytes; the loader refuses
-// long before.
-const maxFlowFile = 16 << 20
-
 // load reads and compiles a flow file. Every error is printed, with its line.
 func (a *app) load(name string, flags *flowFlags) (*flows.Flow, error) {
 	opts, err := a.options(flags)
@@ -44,15 +40,18 @@ func (a *app) load(name string, flags *flowFlags) (*flows.Flow, error) {
 		return nil, input(err)
 	}
 	flow, errs := flows.Load(name, data, opts)
-	if len(errs) > 0 {
-		var text bytes.Buffer
-		if err := errs.Format(&text); err != nil {
-			return nil, input(err)
-		}
-		fmt.Fprint(a.err, text.String())
-		return nil, input(fmt.Errorf("%s in %s", count(len(errs), "error"), name))
+	return flow, a.printErrors(name, errs)
+}
+
+// printErrors prints what is wrong with a flow file, each with its line.
+func (a *app) printErrors(name string, errs source.Errors) error {
+	if len(errs) == 0 {
+		return nil
 	}
-	return flow, nil
+	if err := errs.Format(a.err); err != nil {
+		return trouble(err)
+	}
+	return input(fmt.Errorf("%s in %s", count(len(errs), "error"), name))
 }
 
 func count(n int, what string) string {
@@ -98,22 +97,34 @@ func salt() string {
 	return hex.EncodeToString(b[:])
 }
 
-// readBounded reads a file, but not without end.
+// readBounded reads a file, but no more than a flow file may have.
 func readBounded(name string) ([]byte, error) {
 	f, err := os.Open(filepath.Clean(name))
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFlowFile+1))
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder: name a file", name)
+	}
+	size := info.Size()
+	data, err := io.ReadAll(io.LimitReader(f, source.MaxBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	if len(data) > maxFlowFile {
-		return nil, fmt.Errorf("%s is larger than %d MB", name, maxFlowFile>>20)
+	if len(data) > source.MaxBytes {
+		return nil, fmt.Errorf("%s has %s; at most %d MiB are read: split it with use:, or give the flow file, not a recording",
+			name, mebibytes(max(size, int64(len(data)))), source.MaxBytes>>20)
 	}
 	return data, nil
 }
+
+// mebibytes spells a size that is more than one.
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
 func newLint(a *app) *cobra.Command {
 	var flags flowFlags
@@ -132,7 +143,7 @@ with the line and a caret. Exit code 2 if there is any.`,
 					err = a.checkChannels(file, flow)
 				}
 				if err != nil {
-					fmt.Fprintln(a.err, err)
+					fmt.Fprintln(a.err, "flowcheck: "+err.Error())
 					wrong++
 					continue
 				}

@@ -15,6 +15,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/scenarios"
 )
 
 // The exit codes of the contracts.
@@ -28,14 +31,15 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	env := map[string]string{}
 	for _, e := range os.Environ() {
 		name, value, _ := strings.Cut(e, "=")
 		env[name] = value
 	}
 	code := execute(ctx, os.Args[1:], &app{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: env, now: time.Now, isTerminal: isTerminal(os.Stderr),
-		outIsTerminal: isTerminal(os.Stdout),
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: env, now: time.Now, adapters: adapters(),
+		isTerminal: isTerminal(os.Stderr), outIsTerminal: isTerminal(os.Stdout),
 	})
 	stop()
 	os.Exit(code)
@@ -47,6 +51,8 @@ type app struct {
 	out, err io.Writer
 	env      map[string]string
 	now      func() time.Time
+	// adapters are the kinds of brokers that it speaks to.
+	adapters []brokers.Adapter
 	// isTerminal and outIsTerminal tell of stderr and stdout.
 	isTerminal, outIsTerminal bool
 }
@@ -69,6 +75,16 @@ func (f *failure) Unwrap() error { return f.err }
 // input makes err one of bad input.
 func input(err error) error { return &failure{exitInput, err} }
 
+// trouble makes err one of the surroundings: a broker, a disk. What has an exit
+// code already keeps it.
+func trouble(err error) error {
+	var f *failure
+	if err == nil || errors.As(err, &f) {
+		return err
+	}
+	return &failure{exitUnknown, err}
+}
+
 // verdict is the exit code of a judgement, without words.
 func verdict(code int) error {
 	if code == exitPass {
@@ -81,24 +97,24 @@ func verdict(code int) error {
 func execute(ctx context.Context, args []string, a *app) int {
 	root := newRoot(a)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitPass
-	}
+	cmd, err := root.ExecuteContextC(ctx)
 	var f *failure
 	switch {
+	case err == nil:
+		return exitPass
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		fmt.Fprintln(a.err, "flowcheck: interrupted before a verdict; what the taps had created is removed")
+		if errors.Is(err, scenarios.ErrLeftBehind) {
+			fmt.Fprintln(a.err, "flowcheck: "+err.Error())
+		} else {
+			fmt.Fprintln(a.err, "flowcheck: interrupted before a verdict; nothing is left on the brokers")
+		}
 		return exitInterrupted
 	case errors.As(err, &f):
 		if f.err != nil {
 			fmt.Fprintln(a.err, "flowcheck: "+f.Error())
 		}
 		return f.code
-	case isBrokerTrouble(err):
-		fmt.Fprintln(a.err, "flowcheck: "+err.Error())
-		return exitUnknown
 	}
-	fmt.Fprintln(a.err, "flowcheck: "+err.Error())
+	fmt.Fprintf(a.err, "flowcheck: %v\nSee %s --help.\n", err, cmd.CommandPath())
 	return exitInput
 }

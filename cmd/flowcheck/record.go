@@ -78,18 +78,14 @@ type recordPlan struct {
 
 // record taps until ctx ends or the time is up, and ends the recording rightly
 // in both cases.
-func (a *app) record(ctx context.Context, flow *flows.Flow, plan recordPlan) (err error) {
-	c := &connector{adapters: adapters(), runID: newRunID(), log: a.logger(plan.verbose)}
+func (a *app) record(ctx context.Context, flow *flows.Flow, plan recordPlan) error {
+	c := &connector{adapters: a.adapters, runID: newRunID(), log: a.logger(plan.verbose)}
 	sys, err := c.connect(ctx, flow, false)
-	defer func() {
-		if closeErr := sys.close(); closeErr != nil && err == nil {
-			err = closeErr
-		}
-	}()
+	defer sys.close()
 	if err != nil {
 		return err
 	}
-	tape, err := newTape(plan.file)
+	tape, err := a.newTape(plan.file)
 	if err != nil {
 		return input(err)
 	}

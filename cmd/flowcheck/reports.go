@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,6 +60,9 @@ func (f *reportFlags) parse() (*reportPlan, error) {
 		if path == "-" {
 			onStdout++
 		}
+		if slices.ContainsFunc(plan.out, func(t reportTarget) bool { return filepath.Clean(t.path) == filepath.Clean(path) }) && path != "-" {
+			return nil, fmt.Errorf("--report: two reports go to %s", path)
+		}
 		plan.out = append(plan.out, reportTarget{kind, path})
 	}
 	if onStdout > 1 {
@@ -69,14 +74,103 @@ func (f *reportFlags) parse() (*reportPlan, error) {
 	return plan, nil
 }
 
-// report writes every report and returns the verdict as an exit code.
-func (a *app) report(r *flows.Result, plan *reportPlan, timing string) error {
-	for _, t := range plan.out {
-		if err := a.writeReport(r, t, plan.color, timing); err != nil {
-			return &failure{exitUnknown, err}
+// reporter writes the reports of one command, which may have several flows:
+// text and JSON one after the other, JUnit as one file with a suite for each.
+type reporter struct {
+	app    *app
+	plan   *reportPlan
+	open   map[string]*os.File
+	suites *report.Suites
+	shown  bool // standard output has a text report already
+	worst  flows.State
+}
+
+func (a *app) newReporter(plan *reportPlan) *reporter {
+	return &reporter{app: a, plan: plan, open: map[string]*os.File{}, suites: &report.Suites{}}
+}
+
+// add reports one flow.
+func (r *reporter) add(result *flows.Result, timing string) error {
+	r.worst = max(r.worst, result.State)
+	for _, t := range r.plan.out {
+		if t.kind == "junit" {
+			continue // written whole, by close
+		}
+		w, err := r.writer(t)
+		if err != nil {
+			return err
+		}
+		terminal := t.path == "-" && r.app.outIsTerminal
+		if t.kind == "json" {
+			err = report.JSON(w, result)
+		} else {
+			if r.shown {
+				fmt.Fprintln(w)
+			}
+			r.shown = true
+			err = report.Text(w, result, report.TextOptions{Color: r.app.colored(r.plan.color, terminal), Timing: timing})
+		}
+		if err != nil {
+			return fmt.Errorf("report %s=%s: %w", t.kind, t.path, err)
 		}
 	}
-	switch r.State {
+	r.suites.Add(result)
+	return nil
+}
+
+// addUnjudged reports a flow that could not be run: unknown, with the reason. A
+// text report on standard output would only repeat what was told already.
+func (r *reporter) addUnjudged(flow *flows.Flow, only []string, reason error) error {
+	result := flows.Unjudged(flow, "run", only, reason.Error())
+	quiet := *r.plan
+	quiet.out = slices.DeleteFunc(slices.Clone(quiet.out), func(t reportTarget) bool { return t == reportTarget{"text", "-"} })
+	all := r.plan
+	r.plan = &quiet
+	defer func() { r.plan = all }()
+	return r.add(result, "")
+}
+
+// writer is where a report goes; a file is made anew by the first flow.
+func (r *reporter) writer(t reportTarget) (io.Writer, error) {
+	if t.path == "-" {
+		return r.app.out, nil
+	}
+	name := filepath.Clean(t.path)
+	if f := r.open[name]; f != nil {
+		return f, nil
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("report %s=%s: %w", t.kind, t.path, err)
+	}
+	r.open[name] = f
+	return f, nil
+}
+
+// close finishes the reports.
+func (r *reporter) close() error {
+	var errs []error
+	for _, t := range r.plan.out {
+		if t.kind != "junit" || r.suites.Empty() {
+			continue
+		}
+		w, err := r.writer(t)
+		if err == nil {
+			if err = r.suites.Write(w); err != nil {
+				err = fmt.Errorf("report junit=%s: %w", t.path, err)
+			}
+		}
+		errs = append(errs, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.open)) {
+		errs = append(errs, r.open[name].Close())
+	}
+	return trouble(errors.Join(errs...))
+}
+
+// verdict is the exit code of all that was reported: the worst wins.
+func (r *reporter) verdict() error {
+	switch r.worst {
 	case flows.Fail:
 		return verdict(exitFail)
 	case flows.NotKnown:
@@ -86,32 +180,17 @@ func (a *app) report(r *flows.Result, plan *reportPlan, timing string) error {
 	}
 }
 
-func (a *app) writeReport(r *flows.Result, t reportTarget, color, timing string) (err error) {
-	w, terminal := a.out, a.outIsTerminal
-	if t.path != "-" {
-		f, err := os.OpenFile(filepath.Clean(t.path), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-		if err != nil {
-			return fmt.Errorf("write the %s report: %w", t.kind, err)
-		}
-		w, terminal = f, false
-		defer func() {
-			if closeErr := f.Close(); closeErr != nil && err == nil {
-				err = fmt.Errorf("write the %s report: %w", t.kind, closeErr)
-			}
-		}()
+// reportOne reports one flow and returns its verdict as an exit code.
+func (a *app) reportOne(result *flows.Result, plan *reportPlan) error {
+	r := a.newReporter(plan)
+	err := r.add(result, "")
+	if closeErr := r.close(); err == nil {
+		err = closeErr
 	}
-	return a.render(w, r, t.kind, report.TextOptions{Color: a.colored(color, terminal), Timing: timing})
-}
-
-func (a *app) render(w io.Writer, r *flows.Result, kind string, opts report.TextOptions) error {
-	switch kind {
-	case "json":
-		return report.JSON(w, r)
-	case "junit":
-		return report.JUnit(w, r)
-	default:
-		return report.Text(w, r, opts)
+	if err != nil {
+		return trouble(err)
 	}
+	return r.verdict()
 }
 
 // colored decides on colours: the flag, then NO_COLOR, then the terminal.

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"errors"
 	"os"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
-	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/flows/source"
 )
 
@@ -83,20 +80,3 @@ func version() string {
 }
 
 func isTerminal(f *os.File) bool { return isatty.IsTerminal(f.Fd()) }
-
-// isBrokerTrouble reports whether err is why nothing could be judged, rather
-// than a mistake in what the user wrote: exit 3.
-func isBrokerTrouble(err error) bool {
-	for _, known := range []error{
-		brokers.ErrUnreachable, brokers.ErrRefused, brokers.ErrAbsent, brokers.ErrNotTappable,
-		syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, errTrouble,
-	} {
-		if errors.Is(err, known) {
-			return true
-		}
-	}
-	return false
-}
-
-// errTrouble marks an error of the surroundings: exit 3.
-var errTrouble = errors.New("could not be judged")

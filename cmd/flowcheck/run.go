@@ -82,28 +82,22 @@ func (a *app) run(ctx context.Context, files []string, flags *runFlags) error {
 	if err := known(flags.only, loaded); err != nil {
 		return input(err)
 	}
-	var worst error
+	if flags.plan {
+		return a.printPlans(ctx, loaded)
+	}
+	reports := a.newReporter(plan)
 	for _, flow := range loaded {
-		err := a.runFlow(ctx, flow, flags, plan)
-		if err == nil {
-			continue
+		if err = a.runFlow(ctx, flow, flags, reports); err != nil {
+			break
 		}
-		var f *failure
-		if !errors.As(err, &f) || f.err != nil {
-			return err
-		}
-		worst = worseOf(worst, f)
 	}
-	return worst
-}
-
-// worseOf is the worse of two verdicts: fail, then unknown, then pass.
-func worseOf(a error, b *failure) error {
-	var f *failure
-	if errors.As(a, &f) && f.code == exitFail {
-		return a
+	if closeErr := reports.close(); err == nil {
+		err = closeErr
 	}
-	return b
+	if err != nil {
+		return err
+	}
+	return reports.verdict()
 }
 
 // known reports names of --only that no flow has.
@@ -124,35 +118,37 @@ func known(only []string, loaded []*flows.Flow) error {
 	return nil
 }
 
-// runFlow runs one flow and reports it.
-func (a *app) runFlow(ctx context.Context, flow *flows.Flow, flags *runFlags, plan *reportPlan) (err error) {
-	c := &connector{adapters: adapters(), runID: newRunID(), log: a.logger(flags.verbose)}
-	sys, err := c.connect(ctx, flow, !flags.plan)
-	defer func() {
-		if closeErr := sys.close(); closeErr != nil && err == nil {
-			err = closeErr
-		}
-	}()
+// runFlow runs one flow and reports it. What keeps it from being judged, such as
+// a broker that is down, is told and reported as unknown, and does not keep the
+// next flow from its run.
+func (a *app) runFlow(ctx context.Context, flow *flows.Flow, flags *runFlags, reports *reporter) error {
+	if len(flags.only) > 0 && len(onlyOf(flags.only, flow)) == 0 {
+		return nil // the names belong to another of the flows
+	}
+	result, stats, err := a.judgeFlow(ctx, flow, flags)
+	var f *failure
+	switch {
+	case err == nil:
+		return trouble(reports.add(result, timing(stats)))
+	case ctx.Err() != nil || errors.As(err, &f):
+		return err
+	}
+	fmt.Fprintf(a.err, "flowcheck: %s: %v\n", flow.Name, err)
+	return trouble(reports.addUnjudged(flow, onlyOf(flags.only, flow), err))
+}
+
+// judgeFlow runs one flow.
+func (a *app) judgeFlow(ctx context.Context, flow *flows.Flow, flags *runFlags) (*flows.Result, *scenarios.Stats, error) {
+	c := &connector{adapters: a.adapters, runID: newRunID(), log: a.logger(flags.verbose)}
+	sys, err := c.connect(ctx, flow, true)
+	defer sys.close()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if flags.plan {
-		return a.printPlan(ctx, flow, sys)
-	}
-	return a.runOn(ctx, flow, sys, flags, plan)
+	return a.runScenarios(ctx, flow, sys, flags)
 }
 
-// runOn runs a flow on a connected system and reports it.
-func (a *app) runOn(ctx context.Context, flow *flows.Flow, sys *system, flags *runFlags, plan *reportPlan) error {
-	result, stats, err := a.runScenarios(ctx, flow, sys, flags)
-	if err != nil || result == nil {
-		return err
-	}
-	return a.report(result, plan, timing(stats))
-}
-
-// runScenarios runs a flow on a connected system. The result is nil where --only
-// names no scenario of the flow.
+// runScenarios runs a flow on a connected system.
 func (a *app) runScenarios(ctx context.Context, flow *flows.Flow, sys *system, flags *runFlags) (*flows.Result, *scenarios.Stats, error) {
 	progress := a.newProgress()
 	cfg := scenarios.Config{
@@ -160,13 +156,10 @@ func (a *app) runScenarios(ctx context.Context, flow *flows.Flow, sys *system, f
 		Only: onlyOf(flags.only, flow), Parallel: flags.parallel, Progress: progress.show,
 		Now: a.now, NewID: newScenarioID, Log: a.logger(flags.verbose),
 	}
-	if len(flags.only) > 0 && len(cfg.Only) == 0 {
-		return nil, nil, nil // the names belong to another of the flows
-	}
 	var tape *tape
 	if flags.record != "" {
 		var err error
-		if tape, err = newTape(flags.record); err != nil {
+		if tape, err = a.newTape(flags.record); err != nil {
 			return nil, nil, input(err)
 		}
 		cfg.Record = tape
@@ -174,11 +167,11 @@ func (a *app) runScenarios(ctx context.Context, flow *flows.Flow, sys *system, f
 	result, stats, err := scenarios.Run(ctx, cfg)
 	progress.clear()
 	if tape != nil {
-		if closeErr := tape.close(); err == nil {
-			err = closeErr
+		if closeErr := tape.close(); closeErr != nil {
+			err = closeErr // if the run failed, then for this reason
 		}
 	}
-	if errors.Is(err, scenarios.ErrNothing) {
+	if errors.Is(err, scenarios.ErrNothing) || errors.Is(err, scenarios.ErrTrigger) {
 		err = input(err)
 	}
 	return result, &stats, err
@@ -215,26 +208,4 @@ func (a *app) logger(verbose bool) *slog.Logger {
 		level = slog.LevelDebug
 	}
 	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
-}
-
-// printPlan says what taps would do.
-func (a *app) printPlan(ctx context.Context, flow *flows.Flow, sys *system) error {
-	for i := range flow.Brokers {
-		tapper, ok := sys.tappers[i]
-		if !ok {
-			continue
-		}
-		fmt.Fprintf(a.out, "%s  %s\n", flow.Brokers[i].Name, masked(flow.Brokers[i].URL))
-		actions, err := tapper.Plan(ctx, scenarios.ChannelsOf(flow, sys.channels, i))
-		if err != nil {
-			return fmt.Errorf("broker %s: %w", flow.Brokers[i].Name, err)
-		}
-		for _, act := range actions {
-			fmt.Fprintf(a.out, "  %-10s %-60s needs %s\n", act.Verb, act.Object, act.Permission)
-		}
-		for _, to := range flow.SendsTo(i) {
-			fmt.Fprintf(a.out, "  %-10s %-60s needs %s\n", "publish", "channel "+to, "what producers to it have")
-		}
-	}
-	return nil
 }

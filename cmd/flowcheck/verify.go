@@ -44,7 +44,7 @@ Exit code 0 pass, 1 fail, 2 bad input, 3 unknown.`,
 			if err != nil {
 				return err
 			}
-			return a.report(result, out, "")
+			return a.reportOne(result, out)
 		},
 	}
 	flags.register(cmd)
