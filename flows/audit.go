@@ -49,6 +49,9 @@ type Audit struct {
 	touched map[gapRef]bool
 	nearby  nearby
 	ended   bool
+
+	closing bool
+	pending []*correlate.Chain // released before it was known what they lack
 }
 
 // gapRef names a gap of the horizon.
@@ -183,6 +186,10 @@ func (a *Audit) mark(m *message.Mark) {
 // Result closes the audit: every chain is judged, and nothing may be added any
 // more.
 func (a *Audit) Result() *Result {
+	a.closing = true
+	for _, c := range a.pending {
+		a.done(c, false)
+	}
 	a.engine.Close()
 	r := &a.result
 	a.judgeLoose()
