@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,7 +15,9 @@ import (
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/internal/testbroker"
@@ -164,14 +165,66 @@ func TestCatchUpSaysThatTheBrokerIsGone(t *testing.T) {
 	}
 }
 
+func TestCatchUpSaysWhyItCannotRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer *kerr.Error
+		want   error
+		says   string
+	}{
+		"permission taken away": {kerr.TopicAuthorizationFailed, brokers.ErrRefused, "not authorized"},
+		"broken":                {kerr.UnknownServerError, nil, "nexpected"},
+		"no leader":             {kerr.NotLeaderForPartition, brokers.ErrUnreachable, "leader"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := openFake(t)
+			ch := e.topic(t, 1)
+			tune := quick()
+			tune.outage = 300 * time.Millisecond
+			a := arm(t, e.tapperWith(t, tune), brokers.Start{}, ch)
+			fault := e.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: ch.Topic, Err: c.answer, Count: -1})
+			say(t, e.producer(t), ch.Topic, "x")
+			if _, err := a.tap.CatchUp(soon(t)); err == nil || !errors.Is(kindOf(err), c.want) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("CatchUp: %v, want %v with %q", err, c.want, c.says)
+			}
+			fault.Remove()
+			eventually(t, "it reads again", func() string {
+				if _, err := a.tap.CatchUp(soon(t)); err != nil {
+					return err.Error()
+				}
+				return ""
+			})
+			if got := a.drain(); len(got) != 1 {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+func TestTroubleIsForgotten(t *testing.T) {
+	e := openFake(t)
+	ch := e.topic(t, 1)
+	proxy := newProxied(t)
+	tune := quick()
+	tune.dial = proxy.dial
+	a := arm(t, e.tapperWith(t, tune), brokers.Start{}, ch)
+	proxy.bite(a, "reset_peer", `"timeout":0`)
+	say(t, e.producer(t), ch.Topic, "x")
+	a.exact("x")
+	p := e.txn(t)
+	must(t, p.BeginTxn())
+	say(t, p, ch.Topic, "y")
+	if _, caught := a.caught(); caught.Exact || !strings.Contains(caught.Reason, "transaction") {
+		t.Errorf("CatchUp says %+v, want not exact because of a transaction", caught)
+	}
+}
+
 // proxied puts a proxy before each broker that a connection is opened to.
 type proxied struct {
 	t   testing.TB
 	srv *toxiproxy.ApiServer
 
-	dials atomic.Int64
-	mu    sync.Mutex
-	all   map[string]*toxiproxy.Proxy
+	mu  sync.Mutex
+	all map[string]*toxiproxy.Proxy
 }
 
 func newProxied(t testing.TB) *proxied {
@@ -183,7 +236,6 @@ func newProxied(t testing.TB) *proxied {
 
 // dial implements tuning.dial.
 func (p *proxied) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	p.dials.Add(1)
 	p.mu.Lock()
 	proxy := p.all[address]
 	if proxy == nil {
@@ -213,16 +265,21 @@ func (p *proxied) each(f func(*toxiproxy.Proxy) error) {
 	}
 }
 
-// bite leaves a toxic in place until a connection is opened anew.
-func (p *proxied) bite(kind, attributes string) {
+// bite leaves a toxic in place until the tap feels it.
+func (p *proxied) bite(a *armed, kind, attributes string) {
 	p.t.Helper()
-	before := p.dials.Load()
 	p.each(toxic(kind, attributes))
-	eventually(p.t, "a connection breaks", func() string {
-		if p.dials.Load() == before {
-			return "none has"
+	eventually(p.t, "the tap's connection breaks", func() string {
+		a.tap.mu.Lock()
+		defer a.tap.mu.Unlock()
+		for _, topic := range a.tap.topics {
+			for _, part := range topic.parts {
+				if part.trouble.Load() != nil {
+					return ""
+				}
+			}
 		}
-		return ""
+		return "it has not"
 	})
 	p.each(func(x *toxiproxy.Proxy) error { return x.Toxics.RemoveToxic(context.Background(), kind) })
 }
@@ -238,14 +295,14 @@ func toxic(kind, attributes string) func(*toxiproxy.Proxy) error {
 
 func TestCutConnectionsLoseAndRepeatNothing(t *testing.T) {
 	both(t, func(t *testing.T, e *env) {
-		for name, harm := range map[string]func(*proxied){
-			"stop and start": func(p *proxied) {
+		for name, harm := range map[string]func(*proxied, *armed){
+			"stop and start": func(p *proxied, _ *armed) {
 				p.each(func(x *toxiproxy.Proxy) error { x.Stop(); return nil })
 				p.each((*toxiproxy.Proxy).Start)
 			},
-			"reset":                          func(p *proxied) { p.bite("reset_peer", `"timeout":0`) },
-			"cut in the middle of an answer": func(p *proxied) { p.bite("limit_data", `"bytes":700`) },
-			"slow": func(p *proxied) {
+			"reset":                          func(p *proxied, a *armed) { p.bite(a, "reset_peer", `"timeout":0`) },
+			"cut in the middle of an answer": func(p *proxied, a *armed) { p.bite(a, "limit_data", `"bytes":300`) },
+			"slow": func(p *proxied, _ *armed) {
 				p.each(toxic("latency", `"latency":40,"jitter":30`))
 			},
 		} {
@@ -262,7 +319,7 @@ func TestCutConnectionsLoseAndRepeatNothing(t *testing.T) {
 					if name == "slow" && len(got) > 40 {
 						continue
 					}
-					harm(p)
+					harm(p, a)
 				}
 				got = append(got, a.until(fmt.Sprint(len(got)+30))...)
 				want := c.end()

@@ -12,8 +12,10 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/Shopify/toxiproxy/v2"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/message"
@@ -206,6 +208,17 @@ func TestPublisherSurvivesAnOutage(t *testing.T) {
 		_, err = p.Publish(soon(t), ch, outgoingText("after")) // at once
 		must(t, err)
 	})
+}
+
+func TestReceiptWithoutAPosition(t *testing.T) {
+	e := openFake(t)
+	ch := e.topic(t, 1)
+	p := e.publisher(t)
+	e.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: ch.Topic, Err: kerr.DuplicateSequenceNumber})
+	got, err := p.Publish(soon(t), ch, outgoingText("x")) // the broker has it already, and does not say where
+	if err != nil || got.Position != (message.Position{}) {
+		t.Errorf("got %+v, %v, want no position", got, err)
+	}
 }
 
 func TestClosedPublisherRefuses(t *testing.T) {

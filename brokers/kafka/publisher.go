@@ -72,7 +72,11 @@ func (p *publisher) Publish(ctx context.Context, ch brokers.Channel, m brokers.O
 	if err != nil {
 		return brokers.Receipt{}, p.explain(ctx, what, ch.Topic, m, err)
 	}
-	return brokers.Receipt{Position: message.At(msg.Partition, msg.Offset), Time: msg.Timestamp}, nil
+	receipt := brokers.Receipt{Time: msg.Timestamp}
+	if msg.Offset >= 0 {
+		receipt.Position = message.At(msg.Partition, msg.Offset)
+	}
+	return receipt, nil
 }
 
 // send sends by one of the two producers. After an outage a new one takes its
@@ -167,6 +171,7 @@ func outgoing(topic string, m brokers.Outgoing) (*sarama.ProducerMessage, error)
 		return nil, errors.New("kafka messages have no properties: use headers")
 	}
 	msg := &sarama.ProducerMessage{Topic: topic, Timestamp: time.Now().Truncate(time.Millisecond)}
+	msg.Offset = -1 // and so it stays where the broker only says that it had the message already
 	if m.Key != nil {
 		msg.Key = sarama.ByteEncoder(m.Key)
 	}

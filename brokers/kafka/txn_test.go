@@ -3,6 +3,9 @@ package kafka
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/flowcheck/flowcheck/brokers"
 )
@@ -95,4 +98,32 @@ func TestCatchUpWaitsForACommitUnderWay(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestCatchUpAsksBeforeItGivesUp: the tap's last fetch knows of an open
+// transaction; that it was committed is told by the next one, which is late.
+func TestCatchUpAsksBeforeItGivesUp(t *testing.T) {
+	e := openFake(t)
+	ch := e.topic(t, 1)
+	p := e.txn(t)
+	a := arm(t, e.tapper(t), brokers.Start{}, ch)
+	must(t, p.BeginTxn())
+	say(t, p, ch.Topic, "x")
+	if _, caught := a.caught(); caught.Exact {
+		t.Fatal("CatchUp is exact while the transaction is open")
+	}
+	held := make(chan struct{}, 1)
+	release := make(chan struct{})
+	e.fake.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		e.fake.SleepControl(func() {
+			held <- struct{}{}
+			<-release
+		})
+		return nil, nil, false
+	})
+	<-held
+	must(t, p.CommitTxn())
+	late := time.AfterFunc(3*a.tap.c.tune.patience, func() { close(release) })
+	defer late.Stop()
+	a.exact("x")
 }
