@@ -2,7 +2,6 @@ package rabbitmq
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,18 +20,14 @@ func connectError(err error) error {
 			return fmt.Errorf("%w: %s", brokers.ErrAbsent, reply.Reason)
 		case reply.Code == amqp091.AccessRefused, reply.Code == amqp091.NotAllowed:
 			return fmt.Errorf("%w: %s", brokers.ErrRefused, reply.Reason)
+		case strings.Contains(reply.Reason, "remote error: tls"): // the library keeps the text only
+			return fmt.Errorf("%w: it does not take our certificate: %s", brokers.ErrRefused, reply.Reason)
 		}
 		return fmt.Errorf("%w: %s", brokers.ErrUnreachable, reply.Reason)
 	}
 	var unverified *tls.CertificateVerificationError
-	var alert tls.AlertError
-	switch {
-	case errors.As(err, &unverified):
-		return fmt.Errorf("%w: its certificate is not trusted: %w: name its CA by tls.ca", brokers.ErrUnreachable, unverified.Err)
-	case errors.As(err, &alert):
-		return fmt.Errorf("%w: it does not take our certificate: %w", brokers.ErrRefused, alert)
-	case errors.As(err, new(x509.UnknownAuthorityError)):
-		return fmt.Errorf("%w: its certificate is not trusted: %w", brokers.ErrUnreachable, err)
+	if errors.As(err, &unverified) {
+		return fmt.Errorf("%w: its certificate is not trusted, name its CA by tls.ca: %w", brokers.ErrUnreachable, unverified.Err)
 	}
 	return fmt.Errorf("%w: %w", brokers.ErrUnreachable, err)
 }

@@ -3,6 +3,7 @@ package rabbitmq
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -49,7 +50,7 @@ func (t *tapper) resolveTrace(ctx context.Context, ch brokers.Channel) (target, 
 		return target{}, fmt.Errorf("queue %s: %w", ch.Queue, err)
 	}
 	tg := target{trace: &trace{queue: ch.Queue}}
-	for source := range sources {
+	for _, source := range slices.Sorted(maps.Keys(sources)) {
 		tg.bindings = append(tg.bindings, bind{exchange: traceExchange, key: tracePublish + source})
 	}
 	return tg, nil
