@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -63,17 +64,26 @@ func (c *connector) connect(ctx context.Context, f *flows.Flow, publish bool) (*
 		}
 		if s.tappers[i], err = adapter.OpenTapper(ctx, cfg); err != nil {
 			delete(s.tappers, i)
-			return s, fmt.Errorf("broker %s (%s): %w", cfg.Name, masked(cfg.URL), err)
+			return s, connectError(cfg, err)
 		}
 		if !publish {
 			continue
 		}
 		if s.publishers[i], err = adapter.OpenPublisher(ctx, cfg); err != nil {
 			delete(s.publishers, i)
-			return s, fmt.Errorf("broker %s (%s): %w", cfg.Name, masked(cfg.URL), err)
+			return s, connectError(cfg, err)
 		}
 	}
 	return s, nil
+}
+
+// connectError names the broker and the way out; never its password.
+func connectError(cfg brokers.Config, err error) error {
+	err = fmt.Errorf("broker %s (%s): %w", cfg.Name, masked(cfg.URL), err)
+	if errors.Is(err, brokers.ErrUnreachable) {
+		return fmt.Errorf("%w; is it running? Another address: --broker %s=URL", err, cfg.Name)
+	}
+	return err
 }
 
 // config finds the adapter of a broker and what it needs to connect.

@@ -34,7 +34,7 @@ bug switched on. Nothing is installed and nothing leaves this machine.
 
 Exit code 0 when both went as announced.`,
 		Example: "  flowcheck demo\n  flowcheck demo --list-bugs\n  flowcheck demo --bug altered-dlq-copy",
-		Args:    cobra.NoArgs,
+		Args:    takes("", 0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if list {
 				for _, b := range shop.Bugs {

@@ -20,7 +20,7 @@ func newInit(a *app) *cobra.Command {
 		Long: `Write a first flow file, with comments that explain each part; by default
 order.flow.yaml. A file that is there already is not touched.`,
 		Example: "  flowcheck init\n  flowcheck init flows/payment.flow.yaml\n  flowcheck init -",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    takes("one FILE at most", 0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			name := "order.flow.yaml"
 			if len(args) == 1 {

@@ -134,7 +134,7 @@ func newLint(a *app) *cobra.Command {
 		Long: `Check flow files without a broker: every error at once, as file:line:col: message,
 with the line and a caret. Exit code 2 if there is any.`,
 		Example: "  flowcheck lint order.flow.yaml\n  flowcheck lint flows/*.yaml",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    takes("FLOW...", 1, -1),
 		RunE: func(_ *cobra.Command, files []string) error {
 			wrong := 0
 			for _, file := range files {

@@ -28,7 +28,7 @@ masks is hashed before it is written.`,
 		Example: `  flowcheck record order.flow.yaml -o day.jsonl.zst
   flowcheck record order.flow.yaml -o five-minutes.jsonl --for 5m
   flowcheck record order.flow.yaml -o all.jsonl --from beginning --for 1m`,
-		Args: cobra.ExactArgs(1),
+		Args: takes("one FLOW", 1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
 				return input(errors.New("record needs -o FILE"))

@@ -19,13 +19,20 @@ func newRoot(a *app) *cobra.Command {
 A flow file says what must happen to a message: the steps, their order and
 deadlines, where it may end. flowcheck taps the brokers without disturbing
 anybody, ties the messages into chains by their ids, and judges each chain:
-pass, fail with the evidence, or unknown with the reason.`,
+pass, fail with the evidence, or unknown with the reason.
+
+Each flag has an environment variable: FLOWCHECK_PARALLEL=8 stands for
+--parallel 8. A flag beats its variable; where a flag may be repeated, the
+variable has a value a line.
+
+Exit code: 0 pass, 1 fail, 2 bad input, 3 unknown, 130 interrupted.`,
 		Example: `  flowcheck init                                  write a first flow file
   flowcheck lint order.flow.yaml                  check it
   flowcheck run order.flow.yaml                   prove it against the live system
   flowcheck record order.flow.yaml -o day.jsonl   keep what goes by
   flowcheck verify order.flow.yaml day.jsonl      judge a recording, without a broker`,
 		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.setFromEnv(cmd) },
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -43,7 +50,7 @@ func newSchema(a *app) *cobra.Command {
 In VS Code with the YAML extension, begin a flow file with:
   # yaml-language-server: $schema=./flowcheck.schema.json`,
 		Example: "  flowcheck schema > flowcheck.schema.json",
-		Args:    cobra.NoArgs,
+		Args:    takes("", 0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			_, err := a.out.Write(source.Schema())
 			return err
@@ -53,7 +60,7 @@ In VS Code with the YAML extension, begin a flow file with:
 
 func newVersion(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version", Args: takes("", 0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.Println("flowcheck " + version())
 			return nil

@@ -44,7 +44,7 @@ login is refused, a topic is absent), 130 interrupted.`,
   flowcheck run order.flow.yaml --only "a paid order is shipped and mailed"
   flowcheck run flows/*.yaml --report junit=out.xml --record run.jsonl
   flowcheck run order.flow.yaml --broker events=kafka://staging:9092 --plan`,
-		Args: cobra.MinimumNArgs(1),
+		Args: takes("FLOW...", 1, -1),
 		RunE: func(cmd *cobra.Command, files []string) error { return a.run(cmd.Context(), files, &flags) },
 	}
 	flags.flow.register(cmd)

@@ -30,7 +30,7 @@ are the same to the byte.
 Exit code 0 pass, 1 fail, 2 bad input, 3 unknown.`,
 		Example: `  flowcheck verify order.flow.yaml day.jsonl
   flowcheck verify order.flow.yaml day.jsonl.zst --report json=- --report junit=out.xml`,
-		Args: cobra.ExactArgs(2),
+		Args: takes("FLOW RECORDING", 2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out, err := reports.parse()
 			if err != nil {
