@@ -54,49 +54,49 @@ func (t *tap) doubt() string {
 
 // catchUp waits until the queue seems empty and everything taken from it has
 // been handed on (what is not deleted yet still counts), or a goal is reached.
+// It receives meanwhile, so that nothing waits for the reader's next look.
 func (r *reader) catchUp(ctx context.Context) error {
-	g, err := r.newGoal(ctx)
+	g, there, err := r.newGoal(ctx)
 	if err != nil {
 		return err
 	}
 	defer r.drop(g)
-	for {
-		empty, err := r.seemsEmpty(ctx)
-		if err != nil || empty || r.reached(g) {
+	for empty := there == 0; ; {
+		got, left, err := r.look(ctx)
+		switch {
+		case err != nil:
 			return err
+		case empty && got+left == 0, r.reached(g):
+			return nil
 		}
-		if err := r.pace(ctx); err != nil {
-			return err
+		empty = left == 0
+		if got == 0 && !empty {
+			if err := r.pace(ctx); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// seemsEmpty looks three times: count, receive, count.
-func (r *reader) seemsEmpty(ctx context.Context) (bool, error) {
-	for look := range 3 {
-		if err := r.failed(); err != nil {
-			return false, err
-		}
-		var n int
-		var err error
-		if look == 1 {
-			n, err = r.pollOnce(ctx)
-		} else {
-			var c counts
-			c, _, err = count(ctx, r.sqs, r.url)
-			n = c.total()
-		}
-		if isAbsent(err) && ctx.Err() == nil {
-			return false, nil // run decides whether it is gone for good
-		}
-		if err != nil {
-			return false, failure(ctx, "ask the queue", err)
-		}
-		if n > 0 {
-			return false, nil
-		}
+// look receives once, then counts.
+func (r *reader) look(ctx context.Context) (got, left int, err error) {
+	if err := r.failed(); err != nil {
+		return 0, 0, err
 	}
-	return true, nil
+	got, err = r.pollOnce(ctx)
+	if err == nil {
+		var c counts
+		c, _, err = count(ctx, r.sqs, r.url)
+		left = c.total()
+	}
+	switch {
+	case err == nil:
+		return got, left, nil
+	case isAbsent(err) && ctx.Err() == nil:
+		return got, 1, nil // run decides whether the queue is gone for good
+	default:
+		return 0, 0, failure(ctx, "ask the queue", err)
+	}
 }
 
 // pollOnce receives once beside the reader's own receives.
@@ -148,12 +148,12 @@ type goal struct {
 	newer  int       // batches handed on since the last that held a message sent before
 }
 
-// newGoal notes how much there is at this moment. SQS tells its time in whole
+// newGoal notes, and returns, how much there is at this moment. SQS tells its time in whole
 // seconds.
-func (r *reader) newGoal(ctx context.Context) (*goal, error) {
+func (r *reader) newGoal(ctx context.Context) (*goal, int, error) {
 	c, now, err := count(ctx, r.sqs, r.url)
 	if err != nil && (ctx.Err() != nil || !isAbsent(err)) {
-		return nil, failure(ctx, "ask the queue", err)
+		return nil, 0, failure(ctx, "ask the queue", err)
 	}
 	if now.IsZero() {
 		now = time.Now()
@@ -162,7 +162,7 @@ func (r *reader) newGoal(ctx context.Context) (*goal, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.goals[g] = true
-	return g, nil
+	return g, c.total(), nil
 }
 
 func (r *reader) drop(g *goal) {

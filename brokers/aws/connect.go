@@ -170,7 +170,7 @@ func login(ctx context.Context, p aws.CredentialsProvider) error {
 			return fmt.Errorf("credentials: %w", ctx.Err())
 		}
 		return fmt.Errorf("%w: no AWS credentials were found: log in (aws sso login), set AWS_PROFILE or AWS_ACCESS_KEY_ID and "+
-			"AWS_SECRET_ACCESS_KEY, or give the broker a username and password; for an emulator any will do", brokers.ErrRefused)
+			"AWS_SECRET_ACCESS_KEY, or give the broker a username and password; for an emulator any will do: %s", brokers.ErrRefused, plain(err))
 	}
 	return nil
 }

@@ -59,16 +59,10 @@ func newLetter(m brokers.Outgoing, fifo bool) (letter, error) {
 }
 
 // address fills in what is not body nor header.
-func (l *letter) address(m brokers.Outgoing, fifo bool) (err error) {
-	texts := map[string]*string{}
-	for _, name := range []string{propGroup, propDedup, propSubject, propTrace} {
-		if v, ok := m.Properties[name]; ok && v != nil {
-			text, isText := v.(string)
-			if !isText || text == "" {
-				return fmt.Errorf("the property %s has to be a text that is not empty", name)
-			}
-			texts[name] = &text
-		}
+func (l *letter) address(m brokers.Outgoing, fifo bool) error {
+	texts, err := textsOf(m.Properties)
+	if err != nil {
+		return err
 	}
 	l.group, l.dedup, l.subject, l.trace = texts[propGroup], texts[propDedup], texts[propSubject], texts[propTrace]
 	if l.group == nil && m.Key != nil {
@@ -84,6 +78,35 @@ func (l *letter) address(m brokers.Outgoing, fifo bool) (err error) {
 		l.dedup = freshID()
 	}
 	return nil
+}
+
+// textsOf takes what SNS and SQS let a publisher say beside headers. Of an
+// observation that is published again, what the broker says by itself is left
+// out.
+func textsOf(properties map[string]any) (map[string]*string, error) {
+	texts := map[string]*string{}
+	for name, v := range properties {
+		switch {
+		case v == nil || said[name]:
+			continue
+		case name != propGroup && name != propDedup && name != propSubject && name != propTrace:
+			return nil, fmt.Errorf("SNS and SQS have no property %s: make it a header", name)
+		}
+		text, isText := v.(string)
+		if !isText || text == "" {
+			return nil, fmt.Errorf("the property %s has to be a text that is not empty", name)
+		}
+		texts[name] = &text
+	}
+	return texts, nil
+}
+
+// said are the properties of an observation that no publisher sets.
+var said = map[string]bool{
+	propMessageID: true, propTopicARN: true, propSequence: true, propReceived: true, propSent: true,
+	string(sqstypes.MessageSystemAttributeNameSenderId):                         true,
+	string(sqstypes.MessageSystemAttributeNameApproximateFirstReceiveTimestamp): true,
+	string(sqstypes.MessageSystemAttributeNameDeadLetterQueueSourceArn):         true,
 }
 
 // checkForQueue reports what SQS cannot carry and SNS can.

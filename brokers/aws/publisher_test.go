@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/message"
 )
@@ -46,6 +48,9 @@ func TestPublisherRefusesWhatAWSCannotCarry(t *testing.T) {
 		{"number as group", fifo, brokers.Outgoing{Message: message.Message{
 			Payload: []byte("x"), Properties: map[string]any{"MessageGroupId": int64(1)},
 		}}, "the property MessageGroupId"},
+		{"property of AMQP", plain, brokers.Outgoing{Message: message.Message{
+			Payload: []byte("x"), Properties: map[string]any{"correlation-id": "c"},
+		}}, "no property correlation-id: make it a header"},
 		{"no address", brokers.Channel{Name: "nowhere"}, brokers.Outgoing{Message: text("x")}, "name an sns topic or an sqs queue"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -106,5 +111,29 @@ func TestPublishToWhatDoesNotExist(t *testing.T) {
 		if _, err := p.Publish(timeout(t), ch, brokers.Outgoing{Message: text("x")}); !errors.Is(err, brokers.ErrAbsent) {
 			t.Errorf("%+v: %v", ch, err)
 		}
+	}
+}
+
+// What was seen can be published again as it is.
+func TestObservationIsPublishedAgain(t *testing.T) {
+	e := ministack(t)
+	name := fresh("orders") + fifoSuffix
+	e.topic(t, name)
+	ch := brokers.Channel{Name: "orders", SNS: name}
+	w := e.arm(t, ch)
+	p := e.publisher(t)
+	publish(t, p, ch, message.Message{
+		Key: []byte("g"), Headers: []message.Header{{Name: "a", Value: "b"}}, Payload: []byte("x"), Properties: map[string]any{"Subject": "s"},
+	})
+	first := w.take(t, 1)[0].Message
+	delete(first.Properties, propDedup) // else SNS swallows it
+	publish(t, p, ch, first)
+	second := w.take(t, 1)[0].Message
+	for _, volatile := range []string{propMessageID, propDedup} {
+		delete(first.Properties, volatile)
+		delete(second.Properties, volatile)
+	}
+	if diff := cmp.Diff(first, second); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/flowcheck/flowcheck/brokers"
@@ -22,20 +24,36 @@ func TestSlowReceiverSeesEachMessageOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, e *emulator) {
 		ch := brokers.Channel{Name: "q", SQS: fresh("q"), Intrusive: true}
 		url := e.queue(t, ch.SQS, nil)
-		events := make(chan message.Event)
-		r := &reader{sqs: e.s.sqs, log: e.cfg.Log, channel: ch, url: url, hold: 2 * time.Second, events: events}
-		r.start()
-		defer r.close(t.Context())
 		p := e.publisher(t)
 		for i := range 3 {
 			publish(t, p, ch, text(strconv.Itoa(i)))
 		}
-		<-time.After(3 * time.Second) // longer than they were hidden for
-		for i := range 3 {
-			o := (<-events).Observation
-			if o == nil || o.Properties[propReceived] != "1" || string(o.Payload) != strconv.Itoa(i) {
-				t.Errorf("number %d: %+v", i, o)
+		events := make(chan message.Event)
+		r := &reader{sqs: e.s.sqs, log: e.cfg.Log, channel: ch, url: url, hold: time.Second, events: events}
+		r.start()
+		defer r.close(t.Context())
+		eventually(t, "all are at hand", func() string {
+			c, _, err := count(timeout(t), e.s.sqs, url)
+			if err != nil || c.inFlight != 3 {
+				return fmt.Sprintf("%+v (%v)", c, err)
 			}
+			return ""
+		})
+		// Another consumer waits longer than they were hidden for, in vain.
+		out, err := e.s.sqs.ReceiveMessage(timeout(t), &sqs.ReceiveMessageInput{QueueUrl: aws.String(url), WaitTimeSeconds: 2})
+		if err != nil || len(out.Messages) > 0 {
+			t.Errorf("another consumer got %d messages (%v)", len(out.Messages), err)
+		}
+		seen := map[string]bool{}
+		for range 3 {
+			o := (<-events).Observation
+			seen[string(o.Payload)] = true
+			if o.Properties[propReceived] != "1" {
+				t.Errorf("%+v", o)
+			}
+		}
+		if len(seen) != 3 {
+			t.Errorf("seen %v", seen)
 		}
 		eventually(t, "all are deleted", func() string {
 			c, _, err := count(timeout(t), e.s.sqs, url)

@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -350,5 +351,76 @@ func TestSweepRemovesAbandonedTapsOnly(t *testing.T) {
 	}
 	if removed, err = e.s.sweep(timeout(t), later.Add(-runLease)); err != nil || removed != 0 {
 		t.Errorf("a sweep within the lease removed %d (%v)", removed, err)
+	}
+}
+
+// On AWS nothing proves that a subscription delivers already, or that all has
+// come; the tap says so. (This is ministack, taken for AWS.)
+func TestTapSaysWhatItCannotProveOnAWS(t *testing.T) {
+	e := ministack(t)
+	var log strings.Builder
+	e.cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	name, dead := fresh("mail"), fresh("dead")
+	e.topic(t, name)
+	e.queue(t, dead, nil)
+	tapper := e.tapper(t)
+	tapper.real = true
+	events := make(chan message.Event, 10)
+	made, err := tapper.Tap(timeout(t), brokers.TapConfig{Events: events, Channels: []brokers.Channel{
+		{Name: "mails", SNS: name}, {Name: "dead", SQS: dead, Intrusive: true},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "AWS does not say when it delivers") || strings.Count(log.String(), "level=WARN") != 1 {
+		t.Errorf("log: %s", log.String())
+	}
+	p := e.publisher(t)
+	publish(t, p, brokers.Channel{Name: "mails", SNS: name}, text("x"))
+	publish(t, p, brokers.Channel{Name: "dead", SQS: dead}, text("y"))
+	caught, err := made.CatchUp(timeout(t))
+	if err != nil || caught.Exact || !strings.Contains(caught.Reason, "when a new subscription takes effect") {
+		t.Errorf("%+v (%v)", caught, err)
+	}
+	if len(events) != 2 {
+		t.Errorf("%d events", len(events))
+	}
+	if err := made.Close(timeout(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTopicOfAnotherAccount(t *testing.T) {
+	theirs := ministack(t).cfg
+	theirs.Username = "111111111111" // ministack takes such a key for the account
+	owner := emulatorOf(t, theirs)
+	e := ministack(t)
+	topic := owner.topic(t, fresh("mail"))
+	if !strings.Contains(topic, ":111111111111:") {
+		t.Fatalf("the topic is %s", topic)
+	}
+	w := e.arm(t, brokers.Channel{Name: "mails", SNS: topic})
+	publish(t, owner.publisher(t), brokers.Channel{Name: "mails", SNS: topic}, text("x"))
+	if got := bodies(w.take(t, 1)); got[0] != "x" {
+		t.Errorf("%q", got)
+	}
+	if err := w.tap.Close(timeout(t)); err != nil {
+		t.Fatal(err)
+	}
+	if queues, subs := owner.leftovers(t, "", topic); len(queues) != 0 || subs != 0 {
+		t.Errorf("queues %v and %d subscriptions are left with the other", queues, subs)
+	}
+}
+
+func TestTopicsOfAnotherRegionWantTheirOwnBroker(t *testing.T) {
+	e := ministack(t)
+	for _, ch := range []brokers.Channel{
+		{Name: "c", SNS: "arn:aws:sns:us-east-1:000000000000:mail"},
+		{Name: "c", SQS: "arn:aws:sqs:us-east-1:000000000000:mails", Intrusive: true},
+	} {
+		_, err := e.tapper(t).Tap(timeout(t), brokers.TapConfig{Channels: []brokers.Channel{ch}, Events: make(chan message.Event)})
+		if err == nil || !strings.Contains(err.Error(), "declare a broker aws://us-east-1") {
+			t.Errorf("%v", err)
+		}
 	}
 }
