@@ -27,7 +27,7 @@ func late(ctx context.Context, b *brokenTap, next func(context.Context) error, w
 	err := next(ctx)
 	go func() {
 		select {
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(time.Millisecond):
 		case <-w.release:
 			return
 		}
