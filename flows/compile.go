@@ -32,6 +32,9 @@ type compiler struct {
 	steps    map[string]int
 	outcomes map[string]int
 	slots    []*slotTable // by channel
+
+	lenient bool // what cannot be evaluated is left out, and noted in lacking
+	lacking bool
 }
 
 func (c *compiler) compile() {
@@ -136,20 +139,31 @@ func (c *compiler) chainScope(own bool) *expression.Scope {
 	return s
 }
 
-// text evaluates a configuration value; nil within a text is an error.
+// text evaluates a configuration value. nil alone is as if the key were not
+// there; nil within a text is an error.
 func (c *compiler) text(t source.Text) string {
+	c.lenient = c.opts.Offline
 	v, ok := c.value(t)
+	c.lenient = false
 	if !ok {
 		return ""
 	}
 	if v.Kind() == payload.Nil {
-		if t.IsSet() {
-			c.errs = append(c.errs, source.Errorf(t.Pos, "%s comes to nothing", t.Value).
-				WithHint(`give it a default: ${env.NAME ?? "value"}`))
-		}
+		c.lacking = c.lacking || c.opts.Offline
 		return ""
 	}
 	return payload.Plain(v)
+}
+
+// needed is text where there must be one.
+func (c *compiler) needed(t source.Text) string {
+	errs := len(c.errs)
+	text := c.text(t)
+	if text == "" && t.IsSet() && !c.opts.Offline && len(c.errs) == errs {
+		c.errs = append(c.errs, source.Errorf(t.Pos, "%s comes to nothing", t.Value).
+			WithHint(`give it a default: ${env.NAME ?? "value"}`))
+	}
+	return text
 }
 
 // value evaluates a configuration value and keeps its type.
@@ -163,6 +177,10 @@ func (c *compiler) value(t source.Text) (payload.Value, bool) {
 	}
 	var frame expression.Frame
 	v := expr.Compile(noSlot).Eval(&frame)
+	if frame.Err != nil && c.lenient {
+		c.lacking = true
+		return payload.Value{}, false
+	}
 	if frame.Err != nil {
 		c.fail(t.Pos, "%v", frame.Err)
 		return payload.Value{}, false

@@ -8,7 +8,7 @@ import (
 func (c *compiler) compileBrokers() {
 	for _, b := range c.file.Brokers {
 		broker := Broker{
-			Name: b.Name.Value, At: b.Name.Pos, URL: c.text(b.URL), TLS: b.TLS,
+			Name: b.Name.Value, At: b.Name.Pos, URL: c.needed(b.URL), TLS: c.tls(b.TLS),
 			Endpoint: c.text(b.Endpoint), Management: c.text(b.Management),
 			Username: c.text(b.Username), Password: c.text(b.Password),
 		}
@@ -18,6 +18,7 @@ func (c *compiler) compileBrokers() {
 		if url, ok := c.opts.Brokers[broker.Name]; ok {
 			broker.URL = url
 		}
+		broker.Lacking, c.lacking = c.lacking, false
 		c.flow.Brokers = append(c.flow.Brokers, broker)
 	}
 	for name := range c.opts.Brokers {
@@ -25,6 +26,18 @@ func (c *compiler) compileBrokers() {
 			c.fail(source.Position{File: c.file.Name}, "--broker %s: the flow has no broker of that name", name)
 		}
 	}
+}
+
+// tls evaluates the texts of a broker's tls.
+func (c *compiler) tls(from *source.TLS) *source.TLS {
+	if from == nil {
+		return nil
+	}
+	t := *from
+	for _, text := range []*source.Text{&t.CA, &t.Cert, &t.Key, &t.ServerName} {
+		text.Value = c.text(*text)
+	}
+	return &t
 }
 
 func (c *compiler) brokerIndex(name string) int {
@@ -55,9 +68,10 @@ func (c *compiler) compileChannels() {
 
 func (c *compiler) compileChannel(from *source.Channel, to *Channel) {
 	to.Broker = max(0, c.brokerIndex(from.Broker.Value))
-	to.Topic, to.Exchange, to.Queue = c.text(from.Topic), c.text(from.Exchange), c.text(from.Queue)
-	to.Stream, to.SNS, to.SQS = c.text(from.Stream), c.text(from.SNS), c.text(from.SQS)
+	to.Topic, to.Exchange, to.Queue = c.needed(from.Topic), c.text(from.Exchange), c.needed(from.Queue)
+	to.Stream, to.SNS, to.SQS = c.needed(from.Stream), c.needed(from.SNS), c.needed(from.SQS)
 	to.RoutingKeys, to.Consumers = c.texts(from.RoutingKeys), c.texts(from.Consumers)
+	to.Lacking, c.lacking = c.lacking, false
 	to.Firehose, to.Intrusive = from.Tap.Value == "firehose", from.Intrusive
 	to.Only = from.Only
 	to.DeadLetters, to.Retries = c.channelRefs(from.DeadLetters), c.channelRefs(from.Retries)

@@ -46,8 +46,10 @@ type Flow struct {
 type Broker struct {
 	Name, URL, Endpoint, Management, Username, Password, SASL string
 	TLS                                                       *source.TLS
-	// At is where the file has it.
-	At source.Position
+	// At is where the file has it. Lacking tells that an Offline flow could not
+	// evaluate all of it; so it is with channels.
+	At      source.Position
+	Lacking bool
 }
 
 // IDName is one entry of correlate.
@@ -61,7 +63,8 @@ type Channel struct {
 	Name   string
 	Broker int // index
 	// At is where the file has it.
-	At source.Position
+	At      source.Position
+	Lacking bool
 	// Address of the channel on its broker; see source.Channel.
 	Topic, Exchange, Queue, Stream, SNS, SQS string
 	RoutingKeys, Consumers                   []string

@@ -26,6 +26,10 @@ type Options struct {
 	// Open reads a file that use: names, ReadFile one that file("…") names.
 	Open     source.Open
 	ReadFile func(path string) ([]byte, error)
+	// Offline is for callers that connect to no broker: where an address or a login
+	// takes what the surroundings lack, such as an environment variable, it is left
+	// empty instead of being an error.
+	Offline bool
 }
 
 // VarFile is a file of values, as --vars takes it.

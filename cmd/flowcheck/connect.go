@@ -146,13 +146,17 @@ func (a *app) checkChannels(file string, f *flows.Flow) error {
 	c := &connector{adapters: a.adapters}
 	var errs source.Errors
 	for i := range f.Brokers {
+		if f.Brokers[i].Lacking {
+			continue
+		}
 		if _, _, err := c.config(f, i); err != nil {
 			errs = append(errs, source.Errorf(f.Brokers[i].At, "%v", err))
 		}
 	}
 	for i, ch := range brokerChannels(f) {
-		adapter, _, err := c.config(f, f.Channels[i].Broker)
-		if err != nil || adapter.Check == nil {
+		broker := f.Channels[i].Broker
+		adapter, _, err := c.config(f, broker)
+		if err != nil || adapter.Check == nil || f.Channels[i].Lacking || f.Brokers[broker].Lacking {
 			continue
 		}
 		if err := adapter.Check(ch); err != nil {

@@ -21,6 +21,9 @@ type flowFlags struct {
 	vars     []string
 	varFiles []string
 	brokers  []string
+	// offline: no broker is connected to, so that what only a connection needs may
+	// be lacking.
+	offline bool
 }
 
 func (f *flowFlags) register(cmd *cobra.Command) {
@@ -65,6 +68,7 @@ func (a *app) options(flags *flowFlags) (flows.Options, error) {
 	opts := flows.Options{
 		Env: a.env, Vars: map[string]string{}, Brokers: map[string]string{}, Now: a.now, UUID: uuid.NewString,
 		Open: readBounded, ReadFile: readBounded, MaskSalt: salt(),
+		Offline: flags.offline,
 	}
 	for _, v := range flags.vars {
 		name, value, ok := strings.Cut(v, "=")
@@ -127,12 +131,15 @@ func readBounded(name string) ([]byte, error) {
 func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
 func newLint(a *app) *cobra.Command {
-	var flags flowFlags
+	flags := flowFlags{offline: true}
 	cmd := &cobra.Command{
 		Use:   "lint FLOW...",
 		Short: "Check flow files: every error at once",
 		Long: `Check flow files without a broker: every error at once, as file:line:col: message,
-with the line and a caret. Exit code 2 if there is any.`,
+with the line and a caret. Exit code 2 if there is any.
+
+Environment variables and files that only a connection to a broker needs may be
+lacking.`,
 		Example: "  flowcheck lint order.flow.yaml\n  flowcheck lint flows/*.yaml",
 		Args:    takes("FLOW...", 1, -1),
 		RunE: func(_ *cobra.Command, files []string) error {

@@ -42,7 +42,8 @@ Exit code 0 pass, 1 fail, 2 bad input, 3 unknown (a broker cannot be reached, a
 login is refused, a topic is absent), 130 interrupted.`,
 		Example: `  flowcheck run order.flow.yaml
   flowcheck run order.flow.yaml --only "a paid order is shipped and mailed"
-  flowcheck run flows/*.yaml --report junit=out.xml --record run.jsonl
+  flowcheck run flows/*.yaml --report junit=out.xml --report json=out.jsonl
+  flowcheck run order.flow.yaml --record run.jsonl
   flowcheck run order.flow.yaml --broker events=kafka://staging:9092 --plan`,
 		Args: takes("FLOW...", 1, -1),
 		RunE: func(cmd *cobra.Command, files []string) error { return a.run(cmd.Context(), files, &flags) },

@@ -18,7 +18,7 @@ import (
 )
 
 func newVerify(a *app) *cobra.Command {
-	var flags flowFlags
+	flags := flowFlags{offline: true}
 	var reports reportFlags
 	cmd := &cobra.Command{
 		Use:   "verify FLOW RECORDING",
