@@ -23,10 +23,13 @@ func TestCatchUpUnderLoad(t *testing.T) {
 	s.must(err)
 	stop := make(chan struct{})
 	var load sync.WaitGroup
-	for range 2 { // a load that goes on, as fast as the broker's memory of it allows
+	for range 2 {
 		_, own := s.dial()
 		load.Go(func() {
-			for !over(stop) {
+			for range 300 {
+				if over(stop) {
+					return
+				}
 				for range 100 {
 					if err := own.Publish(ch.Exchange, "placed", false, false, amqp091.Publishing{Body: []byte("load")}); err != nil {
 						t.Error(err)

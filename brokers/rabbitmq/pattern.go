@@ -20,25 +20,29 @@ func words(key string) []string {
 	return all
 }
 
-// overlapWords fills a table from the ends of the patterns: fits[j] says whether
-// a[i:] and b[j:] overlap.
+// end closes a pattern; words have no dots.
+const end = "."
+
+// overlapWords fills a table from the ends of the patterns, row by row: fits[j]
+// says whether a[i:] and b[j:] overlap, below[j] the same of a[i+1:].
 func overlapWords(a, b []string) bool {
-	next := make([]bool, len(b)+1)
-	for i := len(a); i >= 0; i-- {
+	a, b = append(a, end), append(b, end)
+	below := make([]bool, len(b)+1)
+	below[len(b)] = true
+	for i := len(a) - 1; i >= 0; i-- {
 		fits := make([]bool, len(b)+1)
-		for j := len(b); j >= 0; j-- {
-			switch {
-			case i == len(a) && j == len(b):
-				fits[j] = true
-			case i < len(a) && a[i] == "#":
-				fits[j] = next[j] || j < len(b) && fits[j+1]
-			case j < len(b) && b[j] == "#":
-				fits[j] = fits[j+1] || i < len(a) && next[j]
-			case i < len(a) && j < len(b):
-				fits[j] = (a[i] == b[j] || a[i] == "*" || b[j] == "*") && next[j+1]
+		for j := len(b) - 1; j >= 0; j-- {
+			fits[j] = same(a[i], b[j]) && below[j+1]
+			if a[i] == "#" || b[j] == "#" { // it takes a word of the other, or is done
+				fits[j] = fits[j] || a[i] != end && below[j] || b[j] != end && fits[j+1]
 			}
 		}
-		next = fits
+		below = fits
 	}
-	return next[0]
+	return below[0]
+}
+
+// same tells whether two words of patterns can be the same word.
+func same(a, b string) bool {
+	return a == b || a == "*" && b != end || b == "*" && a != end
 }

@@ -144,8 +144,8 @@ func (q *queueReader) read(ctx context.Context) error {
 	_ = q.ch.Close()
 	for range q.feed { // until the library has let go of it
 	}
-	if ctx.Err() != nil || err == nil {
-		return nil
+	if err == nil || ctx.Err() != nil { // the end that was asked for
+		return err
 	}
 	q.spoilt, q.why = undecodable(err), err
 	q.state.lost(err)

@@ -91,6 +91,7 @@ func (s *streamReader) place(ctx context.Context) error {
 		if end.next > 0 {
 			s.next = end.next
 		}
+	case brokers.StartBeginning, brokers.StartTime: // only the broker knows
 	}
 	return nil
 }
@@ -167,8 +168,8 @@ func (s *streamReader) read(ctx context.Context) error {
 	_ = s.ch.Close()
 	for range s.feed { // until the library has let go of it
 	}
-	if ctx.Err() != nil || err == nil {
-		return nil
+	if err == nil || ctx.Err() != nil { // the end that was asked for
+		return err
 	}
 	s.careful, s.why = undecodable(err), err
 	s.state.lost(err)

@@ -27,7 +27,7 @@ type reader interface {
 	// arm makes ready to read; after a loss it does so again, and tells in the
 	// events what the loss may have cost.
 	arm(ctx context.Context) error
-	// read sends events until ctx ends (nil) or the broker is lost (why).
+	// read sends events until ctx ends or the broker is lost, and says why.
 	read(ctx context.Context) error
 	// catchUp returns once all that the broker had accepted has been sent.
 	catchUp(ctx context.Context) (brokers.Caught, error)
@@ -45,6 +45,7 @@ type tap struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	gate    sync.RWMutex // held while an event is being sent
+	shut    bool         // no event may be sent any more; guarded by gate
 
 	mu      sync.Mutex
 	made    []created
@@ -110,7 +111,7 @@ func (tp *tap) keep(r reader) {
 func (tp *tap) send(e message.Event) bool {
 	tp.gate.RLock()
 	defer tp.gate.RUnlock()
-	if tp.ctx.Err() != nil {
+	if tp.shut {
 		return false
 	}
 	select {
@@ -181,6 +182,7 @@ func (tp *tap) trace(ctx context.Context) (changed bool, err error) {
 func (tp *tap) Close(ctx context.Context) error {
 	tp.cancel()
 	tp.gate.Lock() // what was being sent has been, or has been given up
+	tp.shut = true
 	tp.gate.Unlock()
 	tp.dispose.Do(func() {
 		go func() {

@@ -167,7 +167,7 @@ func (t *tapper) checkStream(ctx context.Context, stream string) error {
 		return fmt.Errorf("stream %s: before it is read it must be sure that it is a stream, which only the management API tells: %w", stream, err)
 	}
 	if q.Type != "stream" {
-		return fmt.Errorf("stream %s %w: it is a queue of type %s, reading it would take its messages; name it as queue:", stream, brokers.ErrNotTappable, q.Type)
+		return fmt.Errorf("stream %s %w: it is a queue of type %s, reading it would take its messages; name it as a queue instead", stream, brokers.ErrNotTappable, q.Type)
 	}
 	return nil
 }

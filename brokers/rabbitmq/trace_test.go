@@ -91,7 +91,8 @@ func (s *site) vhostInfo() (v struct {
 	Description string
 	Tags        []string
 	Tracing     bool
-}) {
+},
+) {
 	s.Helper()
 	s.call(http.MethodGet, "/api/vhosts/"+s.vhost, nil, &v)
 	return v
