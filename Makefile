@@ -43,8 +43,8 @@ fuzz: ## fuzz each target for FUZZTIME (30s)
 		go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) "$$dir" || exit 1; \
 	done
 
-shop-bugs: ## the shop on the real brokers, each of its bugs switched on in turn
-	$(BROKERS) -- go run ./examples/shop/bugs
+shop-bugs: build ## the shop on the real brokers, each of its bugs switched on in turn
+	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./examples/shop/bugs -flowcheck bin/flowcheck
 
 tools: $(TOOLS) ## build the linters into bin/
 
