@@ -1,12 +1,11 @@
 // Enginebench measures how fast recordings are judged, from the file to the
-// report, against reading and splitting lines alone and against a hand-written
-// program for this one flow, on one core and on two:
+// report, on one core and on two, against reading and splitting lines alone and
+// against two hand-written programs for this one flow:
 //
 //	go run ./internal/enginebench -chains 250000 -open 10000
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"flag"
@@ -14,10 +13,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/pprof"
-	"syscall"
-	"time"
 
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/internal/workload"
@@ -26,76 +22,122 @@ import (
 )
 
 func main() {
-	var cfg workload.Config
-	flag.IntVar(&cfg.Chains, "chains", 250_000, "chains of four messages")
-	flag.IntVar(&cfg.Open, "open", 10_000, "chains open at once")
-	flag.Float64Var(&cfg.FaultRate, "faults", 0.001, "share of chains with each fault")
-	flag.Uint64Var(&cfg.Seed, "seed", 1, "seed of the faults")
-	rounds := flag.Int("rounds", 3, "rounds; the median of each figure is told")
-	more := flag.Bool("more", false, "checks on three steps and a keyed rule")
-	cpu := flag.String("cpuprofile", "", "write a CPU profile of the judging to this file")
+	var b bench
+	flag.IntVar(&b.workload.Chains, "chains", 250_000, "chains of four messages")
+	flag.IntVar(&b.workload.Open, "open", 10_000, "chains open at once")
+	flag.Float64Var(&b.workload.FaultRate, "faults", 0.001, "share of chains with each fault")
+	flag.Uint64Var(&b.workload.Seed, "seed", 1, "seed of the faults")
+	flag.IntVar(&b.rounds, "rounds", 3, "rounds; the best of each figure is told")
+	flag.BoolVar(&b.more, "more", false, "checks on three steps and a keyed rule")
+	flag.StringVar(&b.profile, "cpuprofile", "", "write a CPU profile of the judging on one core to this file")
 	flag.Parse()
-	if err := bench(cfg, *rounds, *more, *cpu); err != nil {
+	if err := b.run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func bench(cfg workload.Config, rounds int, more bool, cpu string) error {
+type bench struct {
+	workload workload.Config
+	rounds   int
+	more     bool
+	profile  string
+
+	name   string
+	flow   *flows.Flow
+	faults workload.Faults
+	lines  int
+	result *flows.Result
+
+	split, hand, walk, one, two figures
+}
+
+func (b *bench) run() error {
 	dir, err := os.MkdirTemp("", "flowcheck-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	name := filepath.Join(dir, "workload.jsonl")
-	faults, lines, err := write(name, cfg)
-	if err != nil {
+	b.name = filepath.Join(dir, "workload.jsonl")
+	if err := b.write(); err != nil {
 		return err
 	}
 	text := workload.Flow
-	if more {
+	if b.more {
 		text = workload.FlowWithMore
 	}
 	flow, errs := flows.Load("workload.yaml", []byte(text), flows.Options{})
 	if len(errs) > 0 {
 		return errs
 	}
-	if cpu != "" {
-		f, err := os.Create(cpu)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
-	}
-	fmt.Printf("%d messages, %d chains, %d open at once, faults %+v\n", lines, cfg.Chains, cfg.Open, faults)
-	for range rounds {
-		split := measure(1, func() error { return split(name) })
-		hand := measure(1, func() error { return byHand(name) })
-		var result *flows.Result
-		judge := func() error {
-			var err error
-			result, err = verify(flow, name)
-			return err
-		}
-		one := measure(1, judge)
-		peak := peakMemory()
-		two := measure(2, judge)
-		if err := errors.Join(split.err, hand.err, one.err, two.err); err != nil {
-			return err
-		}
-		fmt.Printf("split %6.0f k/s | by hand %5.0f k/s (1/%.1f) | verify, 1 core %5.0f k/s (1/%.1f of split), %4.0f ns each | 2 cores %5.0f k/s (x%.2f) | peak %d MB\n",
-			split.rate(lines), hand.rate(lines), hand.cpu.Seconds()/split.cpu.Seconds(), one.rate(lines),
-			one.cpu.Seconds()/split.cpu.Seconds(), float64(one.cpu.Nanoseconds())/float64(lines),
-			two.wallRate(lines), one.wall.Seconds()/two.wall.Seconds(), peak>>20)
-		if err := compare(result, faults); err != nil {
+	b.flow = flow
+	fmt.Printf("%d messages, %d chains, %d open at once, faults %+v\n", b.lines, b.workload.Chains, b.workload.Open, b.faults)
+	for range b.rounds {
+		if err := b.round(); err != nil {
 			return err
 		}
 	}
+	if err := b.profiled(); err != nil {
+		return err
+	}
+	perChain, err := bytesPerChain(b.flow, b.name)
+	if err != nil {
+		return err
+	}
+	b.tell(perChain)
 	return nil
+}
+
+// round measures each program once.
+func (b *bench) round() error {
+	split := measure(1, func() error { return eachLine(b.name, func([]byte) error { return nil }) })
+	hand := measure(1, func() error { return byHand(b.name) })
+	walk := measure(1, func() error { return byWalk(b.name) })
+	one := measure(1, b.judge)
+	two := measure(2, b.judge)
+	if err := errors.Join(split.err, hand.err, walk.err, one.err, two.err); err != nil {
+		return err
+	}
+	b.split, b.hand, b.walk = better(b.split, split), better(b.hand, hand), better(b.walk, walk)
+	b.one = better(b.one, one)
+	if b.two.wall == 0 || two.wall < b.two.wall {
+		b.two = two
+	}
+	return compare(b.result, b.faults)
+}
+
+func (b *bench) tell(perChain float64) {
+	n := b.lines
+	ratio := func(f figures) string {
+		return fmt.Sprintf("%6.0f k/s, 1/%.1f of split", f.rate(n), f.cpu.Seconds()/b.split.cpu.Seconds())
+	}
+	fmt.Printf("found all %d faults, no false alarm\n", b.faults.Dropped+b.faults.Duplicated+b.faults.Swapped+b.faults.Late)
+	fmt.Printf("split lines   %6.0f k/s a core\n", b.split.rate(n))
+	fmt.Printf("by hand       %s\n", ratio(b.hand))
+	fmt.Printf("by a walk     %s\n", ratio(b.walk))
+	fmt.Printf("verify        %s, 1/%.2f of by hand, 1/%.2f of a walk; %.0f ns, %.2f allocations, %.0f bytes a message\n",
+		ratio(b.one), b.one.cpu.Seconds()/b.hand.cpu.Seconds(), b.one.cpu.Seconds()/b.walk.cpu.Seconds(),
+		float64(b.one.cpu.Nanoseconds())/float64(n), float64(b.one.allocs)/float64(n), float64(b.one.bytes)/float64(n))
+	fmt.Printf("on two cores  %6.0f k/s of the clock, x%.2f; %.2f cores busy\n",
+		b.two.wallRate(n), b.two.wallRate(n)/b.one.wallRate(n), b.two.cpu.Seconds()/b.two.wall.Seconds())
+	fmt.Printf("memory        peak %d MB, %.0f bytes an open chain of two messages, its fields included\n", peakMemory()>>20, perChain)
+}
+
+// profiled judges once more, under the profiler.
+func (b *bench) profiled() error {
+	if b.profile == "" {
+		return nil
+	}
+	f, err := os.Create(b.profile)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return err
+	}
+	defer pprof.StopCPUProfile()
+	return measure(1, b.judge).err
 }
 
 // compare reports whether the faults were found, all and only.
@@ -117,18 +159,18 @@ func compare(r *flows.Result, f workload.Faults) error {
 	if len(got) > 0 || len(r.Unknowns) > 0 {
 		return fmt.Errorf("false alarms: %v, %d unknown", got, len(r.Unknowns))
 	}
-	fmt.Printf("  found all %d faults, no false alarm\n", f.Dropped+f.Duplicated+f.Swapped+f.Late)
 	return nil
 }
 
-func write(name string, cfg workload.Config) (f workload.Faults, lines int, err error) {
+func (b *bench) write() error {
 	var counter lineCounter
-	file, err := os.Create(name)
+	file, err := os.Create(b.name)
 	if err != nil {
-		return f, 0, err
+		return err
 	}
-	f, err = workload.Write(io.MultiWriter(file, &counter), cfg)
-	return f, counter.n - 2, errors.Join(err, file.Close())
+	b.faults, err = workload.Write(io.MultiWriter(file, &counter), b.workload)
+	b.lines = counter.n - 2 // without the header and the end
+	return errors.Join(err, file.Close())
 }
 
 type lineCounter struct{ n int }
@@ -138,75 +180,28 @@ func (c *lineCounter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// figures are the times of one measurement.
-type figures struct {
-	cpu, wall time.Duration
-	err       error
-}
-
-func (f figures) rate(n int) float64     { return float64(n) / f.cpu.Seconds() / 1000 }
-func (f figures) wallRate(n int) float64 { return float64(n) / f.wall.Seconds() / 1000 }
-
-// measure runs f on so many cores.
-func measure(cores int, f func() error) figures {
-	runtime.GC()
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
-	cpu, wall := cpuTime(), time.Now()
-	err := f()
-	return figures{cpuTime() - cpu, time.Since(wall), err}
-}
-
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// peakMemory is the most memory that the process has had, in bytes.
-func peakMemory() int64 {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return u.Maxrss << 10
-}
-
-func split(name string) error {
-	f, err := os.Open(name)
+// judge is what `flowcheck verify --report json` does.
+func (b *bench) judge() error {
+	f, err := os.Open(b.name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	s := bufio.NewScanner(bufio.NewReaderSize(f, 1<<20))
-	s.Buffer(make([]byte, 1<<20), 1<<24)
-	for s.Scan() {
-	}
-	return s.Err()
-}
-
-func verify(flow *flows.Flow, name string) (*flows.Result, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
 	reader, err := message.NewReader(f)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	audit := flows.NewAudit(flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started})
+	audit := flows.NewAudit(b.flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started})
 	for {
 		event, err := reader.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		audit.Add(event)
 	}
-	r := audit.Result()
-	return r, report.JSON(io.Discard, r)
+	b.result = audit.Result()
+	return report.JSON(io.Discard, b.result)
 }
