@@ -134,7 +134,7 @@ func (r *runner) readToEnd(ctx context.Context, take func(message.Event) error) 
 	done := make(chan catchUp, 1)
 	go func() {
 		c := catchUp{started: r.cfg.Now()}
-		c.err = r.catchUpAll(ctx)
+		c.doubts, c.err = r.catchUpAll(ctx)
 		done <- c
 	}()
 	for {
@@ -152,6 +152,7 @@ func (r *runner) readToEnd(ctx context.Context, take func(message.Event) error) 
 					return correlate.Never, err
 				}
 			}
+			r.doubts = c.doubts
 			return r.lag.broker(c.started), nil
 		}
 	}
@@ -164,7 +165,13 @@ func (r *runner) result() *flows.Result {
 		if in.err != nil {
 			result.Warnings = append(result.Warnings, in.err.Error())
 		}
+		if in.scenario.Probes > 0 {
+			result.Warnings = append(result.Warnings,
+				fmt.Sprintf("scenario %q asks for probes, which are not served yet: only the scenario itself was run", in.scenario.Name))
+		}
 	}
+	slices.Sort(r.doubts)
+	result.Warnings = append(result.Warnings, slices.Compact(r.doubts)...)
 	return result
 }
 

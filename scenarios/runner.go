@@ -30,6 +30,7 @@ type runner struct {
 	readTo     correlate.Instant // every tap has read to here, by the brokers' clocks
 	lag        lag
 	messages   int
+	doubts     []string // of the taps, at the end
 	stats      Stats
 	changed    bool // something that a scenario waits for may have changed
 }
@@ -59,6 +60,7 @@ type sending struct {
 type catchUp struct {
 	started time.Time
 	quiet   bool
+	doubts  []string // why a tap cannot prove that it has delivered everything
 	err     error
 }
 
@@ -275,23 +277,32 @@ const quietInterval = 25 * time.Millisecond
 func (r *runner) catchUp(ctx context.Context) {
 	c := catchUp{started: r.cfg.Now()}
 	c.quiet = r.quiet(ctx)
-	c.err = r.catchUpAll(ctx)
+	c.doubts, c.err = r.catchUpAll(ctx)
 	select {
 	case r.caught <- c:
 	case <-ctx.Done():
 	}
 }
 
-// catchUpAll returns when every tap has delivered what its broker had.
-func (r *runner) catchUpAll(ctx context.Context) error {
+// catchUpAll returns when every tap has delivered what its broker had, with the
+// doubts of those that cannot prove it.
+func (r *runner) catchUpAll(ctx context.Context) ([]string, error) {
 	group, ctx := errgroup.WithContext(ctx)
-	for _, tap := range r.taps {
-		group.Go(func() error {
-			_, err := tap.CatchUp(ctx)
+	caught := make([]brokers.Caught, len(r.taps))
+	for i, tap := range r.taps {
+		group.Go(func() (err error) {
+			caught[i], err = tap.CatchUp(ctx)
 			return err
 		})
 	}
-	return group.Wait()
+	err := group.Wait()
+	var doubts []string
+	for _, c := range caught {
+		if !c.Exact && c.Reason != "" {
+			doubts = append(doubts, c.Reason)
+		}
+	}
+	return doubts, err
 }
 
 // quiet reports whether every broker knows that the system is quiet.
