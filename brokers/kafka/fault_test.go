@@ -160,7 +160,7 @@ func TestCatchUpSaysThatTheBrokerIsGone(t *testing.T) {
 	e.fake.Close()
 	begun := time.Now()
 	_, err := a.tap.CatchUp(soon(t))
-	if kindOf(err) != brokers.ErrUnreachable || time.Since(begun) > 5*time.Second {
+	if !errors.Is(kindOf(err), brokers.ErrUnreachable) || time.Since(begun) > 5*time.Second {
 		t.Errorf("CatchUp after %s: %v, want ErrUnreachable soon", time.Since(begun), err)
 	}
 }

@@ -146,10 +146,3 @@ func TestTopicMadeAnewUnseenIsAGap(t *testing.T) {
 		}
 	})
 }
-
-func differs(got, want int64) string {
-	if got == want {
-		return ""
-	}
-	return fmt.Sprintf("%d, want %d", got, want)
-}

@@ -259,14 +259,25 @@ func TestHeaderValues(t *testing.T) {
 	at := time.Date(2026, 11, 22, 10, 0, 0, 5000, time.UTC)
 	m := outgoingText("x")
 	m.Headers = []message.Header{
-		{Name: "text", Value: "t"}, {Name: "empty", Value: ""}, {Name: "nil", Value: nil}, {Name: "int", Value: int64(-42)},
-		{Name: "float", Value: 2.5}, {Name: "bool", Value: true}, {Name: "time", Value: at}, {Name: "", Value: "no name"},
+		{Name: "text", Value: "t"},
+		{Name: "empty", Value: ""},
+		{Name: "nil", Value: nil},
+		{Name: "int", Value: int64(-42)},
+		{Name: "float", Value: 2.5},
+		{Name: "bool", Value: true},
+		{Name: "time", Value: at},
+		{Name: "", Value: "no name"},
 	}
 	_, err := e.publisher(t).Publish(soon(t), ch, m)
 	must(t, err)
 	want := []message.Header{
-		{Name: "text", Value: "t"}, {Name: "empty", Value: ""}, {Name: "nil", Value: nil}, {Name: "int", Value: "-42"},
-		{Name: "float", Value: "2.5"}, {Name: "bool", Value: "true"}, {Name: "time", Value: "2026-11-22T10:00:00.000005Z"},
+		{Name: "text", Value: "t"},
+		{Name: "empty", Value: ""},
+		{Name: "nil", Value: nil},
+		{Name: "int", Value: "-42"},
+		{Name: "float", Value: "2.5"},
+		{Name: "bool", Value: "true"},
+		{Name: "time", Value: "2026-11-22T10:00:00.000005Z"},
 		{Name: "", Value: "no name"},
 	}
 	if got := a.next().Observation.Headers; fmt.Sprintf("%#v", got) != fmt.Sprintf("%#v", want) {
