@@ -125,7 +125,8 @@ const (
 // NoStep is the step of a stray.
 const NoStep int16 = -1
 
-// Message is an entry with the ids that place it.
+// Message is an entry with the ids that place it. The ids' values may share
+// memory with what the message was read from: the engine copies what it keeps.
 type Message struct {
 	Entry Entry
 	// IDs tie: all chains that have one of them are one chain.
@@ -154,6 +155,7 @@ type Chain struct {
 	// latest arrival, and the neighbours in the order of it.
 	touched    Instant
 	prev, next *Chain
+	first      [1]ID // where IDs begins: most chains have one
 }
 
 // First returns the earliest broker time (or arrival, where an entry has no

@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -118,6 +119,13 @@ func (e *Engine) Close() {
 
 // tie returns the one chain of all ids, made or merged as needed.
 func (e *Engine) tie(ids []ID) *Chain {
+	if len(ids) == 1 {
+		k := canonicalID(ids[0])
+		if c := e.index.find(k); c != nil {
+			c.spell(ids[0], k)
+			return c
+		}
+	}
 	var c *Chain
 	for _, id := range ids {
 		found := e.index.find(canonicalID(id))
@@ -131,6 +139,7 @@ func (e *Engine) tie(ids []ID) *Chain {
 	}
 	if c == nil {
 		c = &Chain{touched: Never, Entries: make([]Entry, 0, e.cfg.EntryHint)}
+		c.IDs = c.first[:0]
 		e.append(c)
 		e.count++
 	}
@@ -147,7 +156,7 @@ func (e *Engine) name(c *Chain, id ID) {
 		c.spell(id, k)
 		return
 	}
-	c.IDs = append(c.IDs, id)
+	c.IDs = append(c.IDs, kept(id))
 	e.index.set(k, c)
 	if len(e.waiting) == 0 {
 		return
@@ -169,7 +178,7 @@ func (c *Chain) spell(id ID, k key) {
 	for i := range c.IDs {
 		have := &c.IDs[i]
 		if have.Name == id.Name && have.Value != id.Value && id.Value < have.Value && canonicalID(*have) == k {
-			have.Value = id.Value
+			have.Value = strings.Clone(id.Value)
 		}
 	}
 }
@@ -184,6 +193,7 @@ func (e *Engine) address(id ID, m *Message) bool {
 	case m.Opens:
 		c = e.tie([]ID{id})
 	default:
+		k.Value = strings.Clone(k.Value)
 		e.waiting[k] = append(e.waiting[k], m.Entry)
 		return false
 	}
@@ -198,6 +208,7 @@ func (e *Engine) meet(id ID, m *Message, own *Chain) bool {
 	g := e.loose[k]
 	if g == nil {
 		g = &group{}
+		k.Value = strings.Clone(k.Value)
 		e.loose[k] = g
 	}
 	if own == nil {
@@ -213,13 +224,16 @@ func (e *Engine) meet(id ID, m *Message, own *Chain) bool {
 	if own.met(id) {
 		return true
 	}
-	own.Met = append(own.Met, id)
+	own.Met = append(own.Met, kept(id))
 	g.chains = append(g.chains, own)
 	for i := range g.entries {
 		e.share(own, &g.entries[i])
 	}
 	return true
 }
+
+// kept is the id without memory shared with its message.
+func kept(id ID) ID { return ID{Name: id.Name, Value: strings.Clone(id.Value)} }
 
 func (c *Chain) met(id ID) bool {
 	k := canonicalID(id)

@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -225,7 +226,7 @@ func TestOneHashForTwoIDs(t *testing.T) {
 	a, b := key{order, "a"}, key{order, "b"}
 	one, two := &Chain{IDs: []ID{ID(a)}}, &Chain{IDs: []ID{ID(b)}}
 	x.set(a, one)
-	x.byHash[b.hash()] = one // as if a's
+	x.slots[x.at(b.hash())] = slot{b.hash(), one} // as if a's
 	x.set(b, two)
 	if x.find(a) != one || x.find(b) != two {
 		t.Error("two ids with one hash became one")
@@ -233,6 +234,28 @@ func TestOneHashForTwoIDs(t *testing.T) {
 	x.remove(b, two)
 	if x.find(b) != nil || x.find(a) != one {
 		t.Error("removing one of two ids with one hash")
+	}
+}
+
+// TestTheIndexIsAMap holds the index against a map, while ids come and go.
+func TestTheIndexIsAMap(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	x, want := newIndex(), map[key]*Chain{}
+	for range 20_000 {
+		k := key{order, fmt.Sprint(rng.IntN(600))}
+		switch c := want[k]; {
+		case x.find(k) != c:
+			t.Fatalf("%v: the index and the map differ", k)
+		case c == nil:
+			want[k] = &Chain{IDs: []ID{ID(k)}}
+			x.set(k, want[k])
+		default:
+			x.remove(k, c)
+			delete(want, k)
+		}
+		if x.used != len(want) {
+			t.Fatalf("%d used, %d ids", x.used, len(want))
+		}
 	}
 }
 

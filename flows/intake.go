@@ -3,7 +3,6 @@ package flows
 import (
 	"encoding/base64"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
@@ -234,11 +233,12 @@ func appendID(ids []correlate.ID, name uint16, value string) []correlate.ID {
 	return append(ids, correlate.ID{Name: name, Value: value})
 }
 
-// idText is an id's value as text; "" for what is no id.
+// idText is an id's value as text, which may share the value's memory; "" for
+// what is no id.
 func idText(v payload.Value) string {
 	switch v.Kind() {
 	case payload.String, payload.Number:
-		return strings.Clone(v.Text())
+		return v.Text()
 	case payload.Int:
 		return strconv.FormatInt(v.Int(), 10)
 	case payload.Float:

@@ -1,6 +1,8 @@
 package flows
 
 import (
+	"strings"
+
 	"github.com/flowcheck/flowcheck/correlate"
 	"github.com/flowcheck/flowcheck/payload"
 )
@@ -39,6 +41,7 @@ func (n *nearby) note(a *Audit, channel int, m *correlate.Message) {
 	}
 	for _, ids := range [2][]correlate.ID{m.IDs, m.Listed} {
 		for _, id := range ids {
+			id.Value = strings.Clone(id.Value) // the message's
 			s.ids = append(s.ids, correlate.Canonical(id))
 		}
 	}
