@@ -32,17 +32,22 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	code := execute(ctx, os.Args[1:], processApp())
+	stop()
+	os.Exit(code)
+}
+
+// processApp is the app of this process.
+func processApp() *app {
 	env := map[string]string{}
 	for _, e := range os.Environ() {
 		name, value, _ := strings.Cut(e, "=")
 		env[name] = value
 	}
-	code := execute(ctx, os.Args[1:], &app{
+	return &app{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, env: env, now: time.Now, adapters: adapters(),
 		isTerminal: isTerminal(os.Stderr), outIsTerminal: isTerminal(os.Stdout),
-	})
-	stop()
-	os.Exit(code)
+	}
 }
 
 // app is what the program has of its surroundings.

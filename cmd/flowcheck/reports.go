@@ -29,6 +29,7 @@ func (f *reportFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.reports, "report", nil,
 		"write a report: `KIND=PATH` with text, json or junit; - is standard output; repeatable")
 	cmd.Flags().StringVar(&f.color, "color", "auto", "colours in the text report: auto, always or never")
+	_ = cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("report", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return []string{"text=", "json=", "junit="}, cobra.ShellCompDirectiveNoSpace
 	})

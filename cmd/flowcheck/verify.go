@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/spf13/cobra"
@@ -59,9 +58,15 @@ func (a *app) verify(ctx context.Context, flow *flows.Flow, name string) (*flows
 		return nil, input(err)
 	}
 	defer closeInput()
+	if name == "-" {
+		name = "standard input"
+	}
 	reader, err := message.NewReader(in)
 	if err != nil {
 		return nil, input(fmt.Errorf("%s: %w", name, err))
+	}
+	if of := reader.Header().Flow; of != "" && of != flow.Name {
+		fmt.Fprintf(a.err, "flowcheck: note: %s was recorded of the flow %s, and is judged by %s\n", name, of, flow.Name)
 	}
 	audit := flows.NewAudit(flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started})
 	for n := 0; ; n++ {
@@ -85,20 +90,26 @@ const ctxInterval = 4096
 // readBuffer is the read-ahead of a recording, in bytes.
 const readBuffer = 1 << 20
 
-// openRecording opens a recording, packed or not.
+// zstdMagic begins a frame of zstd (RFC 8878, 3.1.1).
+const zstdMagic = "\x28\xb5\x2f\xfd"
+
+// openRecording opens a recording; its first bytes tell whether it is packed,
+// whatever its name.
 func (a *app) openRecording(name string) (io.Reader, func(), error) {
-	if name == "-" {
-		return a.in, func() {}, nil
+	closeFile := func() {}
+	in := a.in
+	if name != "-" {
+		f, err := os.Open(filepath.Clean(name))
+		if err != nil {
+			return nil, nil, err
+		}
+		in, closeFile = f, func() { _ = f.Close() }
 	}
-	f, err := os.Open(filepath.Clean(name))
-	if err != nil {
-		return nil, nil, err
+	buffered := bufio.NewReaderSize(in, readBuffer)
+	if magic, err := buffered.Peek(len(zstdMagic)); err != nil || string(magic) != zstdMagic {
+		return buffered, closeFile, nil // what is wrong with it, its reader says
 	}
-	closeFile := func() { _ = f.Close() }
-	if !strings.HasSuffix(name, ".zst") {
-		return f, closeFile, nil
-	}
-	z, err := zstd.NewReader(bufio.NewReaderSize(f, readBuffer), zstd.WithDecoderMaxMemory(maxUnpacked))
+	z, err := zstd.NewReader(buffered, zstd.WithDecoderMaxMemory(maxUnpacked))
 	if err != nil {
 		closeFile()
 		return nil, nil, fmt.Errorf("%s: %w", name, err)

@@ -52,7 +52,7 @@ func (x *excerpts) at(p Position) string {
 
 // masked returns a line with its passwords replaced by as many asterisks.
 func masked(doc *document, n int) string {
-	const secret = `(?i)(passw\w*|pwd|secret|token|credentials?)["']?\s*:\s*`
+	const secret = `(?i)(pas+\w*|pwd|secret|token|credentials?)["']?\s*:\s*`
 	line := doc.line(n)
 	if regexp.MustCompile(secret + `[|>]?[-+0-9]*\s*$`).MatchString(doc.line(n - 1)) {
 		value := strings.TrimLeft(line, " ")
