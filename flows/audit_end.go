@@ -27,6 +27,9 @@ func (a *Audit) done(c *correlate.Chain, early bool) {
 		a.pending = append(a.pending, c)
 		return
 	}
+	if early || len(mine) > 0 {
+		a.flow.name(c, &v)
+	}
 	if early {
 		v.Unknowns = append(v.Unknowns, fmt.Sprintf("more than %d chains were open: this one was closed early", a.engine.Len()))
 	}

@@ -200,6 +200,7 @@ func (a *Audit) waitFor(s *scenarioRun, w *Wait) {
 		w.Last = max(w.Last, c.Entries[i].Seen)
 	}
 	v := a.judge.judge(c, a.horizon)
+	a.flow.name(c, &v)
 	trial := *s
 	trial.judge(a, &v)
 	if !v.Due.Known() {

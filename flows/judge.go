@@ -13,7 +13,8 @@ import (
 
 // Verdict is what the flow says of one chain.
 type Verdict struct {
-	// Chain and IDs name the chain, as in a Finding.
+	// Chain and IDs name the chain, as in a Finding; a chain that passes has no
+	// need of them, and they are empty.
 	Chain string
 	IDs   map[string]string
 	// Outcome is the index of the outcome that the chain has, -1 for none.
@@ -100,7 +101,6 @@ func (o *occurrences) last() *correlate.Entry {
 func (j *judge) judge(c *correlate.Chain, h *correlate.Horizon) Verdict {
 	j.chain, j.horizon = c, h
 	j.verdict = Verdict{Outcome: -1, Due: correlate.Never}
-	j.verdict.Chain, j.verdict.IDs = j.flow.label(c)
 	j.built, j.gaps = false, j.gaps[:0]
 	j.sort()
 	j.group()
@@ -112,7 +112,17 @@ func (j *judge) judge(c *correlate.Chain, h *correlate.Horizon) Verdict {
 	j.judgeConflicts()
 	j.judgeCopies()
 	j.judgeEnd()
+	if j.verdict.State() != Pass {
+		j.flow.name(c, &j.verdict)
+	}
 	return j.verdict
+}
+
+// name puts the chain's name into the verdict, once.
+func (f *Flow) name(c *correlate.Chain, v *Verdict) {
+	if v.IDs == nil {
+		v.Chain, v.IDs = f.label(c)
+	}
 }
 
 // label names the chain: the value of its first id, in the order of correlate,
@@ -367,6 +377,7 @@ func (f *Flow) outcomeName(i int) string {
 
 // find notes a finding of this chain.
 func (j *judge) find(f Finding) {
+	j.flow.name(j.chain, &j.verdict)
 	f.Chain, f.IDs = j.verdict.Chain, j.verdict.IDs
 	j.verdict.Findings = append(j.verdict.Findings, f)
 }
@@ -418,9 +429,11 @@ func (j *judge) buildFrame() {
 		}
 	}
 	j.frame.IDs = resized(j.frame.IDs, len(j.flow.IDs))
-	for i, id := range j.flow.IDs {
-		if value, ok := j.verdict.IDs[id.Name]; ok {
-			j.frame.IDs[i] = payload.OfString(value)
+	for _, set := range [2][]correlate.ID{j.chain.IDs, j.chain.Met} {
+		for _, id := range set {
+			if have := j.frame.IDs[id.Name]; have.IsNil() || id.Value < have.Text() {
+				j.frame.IDs[id.Name] = payload.OfString(id.Value)
+			}
 		}
 	}
 }
