@@ -76,7 +76,7 @@ func (q *queueReader) catchUp(ctx context.Context) (brokers.Caught, error) {
 // caught says how sure it is: the firehose is no part of what a publisher's
 // confirm waits for, and works node by node.
 func (q *queueReader) caught() brokers.Caught {
-	if q.target.trace != nil {
+	if q.traces {
 		return brokers.Caught{Reason: "RabbitMQ confirms a message without waiting for its copy in the firehose"}
 	}
 	return brokers.Caught{Exact: true}
@@ -84,7 +84,7 @@ func (q *queueReader) caught() brokers.Caught {
 
 // traced looks whether the firehose is still on: others may switch it off.
 func (q *queueReader) traced(ctx context.Context) error {
-	if q.target.trace == nil {
+	if !q.traces {
 		return nil
 	}
 	wasOff, err := q.tap.trace(ctx)

@@ -14,7 +14,7 @@ import (
 )
 
 // small makes a tap's queue overflow soon.
-var small = limits{messages: 40, bytes: 1 << 20, prefetch: 10, expires: time.Minute}
+var small = limits{messages: 40, bytes: 1 << 20, prefetch: 10, expires: time.Minute, look: time.Minute}
 
 // numbers are n bodies, from first on.
 func numbers(first, n int) []string {
@@ -89,7 +89,7 @@ func TestOverflowIsAGap(t *testing.T) {
 func TestOverflowOfBytesIsAGap(t *testing.T) {
 	s := newSite(t)
 	tp := s.open(s.config())
-	tp.limits = limits{messages: 1000, bytes: 2000, prefetch: 3, expires: time.Minute}
+	tp.limits = limits{messages: 1000, bytes: 2000, prefetch: 3, expires: time.Minute, look: time.Minute}
 	ch := s.orders()
 	w := s.arm(tp, brokers.TapConfig{Channels: []brokers.Channel{ch}})
 	pad := strings.Repeat("0", 500)
@@ -122,7 +122,7 @@ func TestNoOverflowNoGap(t *testing.T) {
 func TestOverflowAnywhere(t *testing.T) {
 	s := newSite(t)
 	tp := s.open(s.config())
-	tp.limits = limits{messages: 12, bytes: 1 << 20, prefetch: 4, expires: time.Minute}
+	tp.limits = limits{messages: 12, bytes: 1 << 20, prefetch: 4, expires: time.Minute, look: time.Minute}
 	ch := s.orders()
 	w := s.arm(tp, brokers.TapConfig{Channels: []brokers.Channel{ch}})
 	p := s.publisher()

@@ -10,8 +10,12 @@ import (
 
 	"github.com/rabbitmq/amqp091-go"
 
+	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/message"
 )
+
+// errUnbound: the tap's bindings are not what they should be.
+var errUnbound = errors.New("bindings changed")
 
 // boxEvery is how often the drop box is asked while nothing is delivered.
 const boxEvery = 5 * time.Second
@@ -26,10 +30,13 @@ const boxEvery = 5 * time.Second
 // first message behind it. Acknowledging first means that a connection that
 // breaks later brings no message twice.
 type queueReader struct {
-	tap    *tap
-	target target
-	state  state
-	echoes echoes
+	tap     *tap
+	channel brokers.Channel
+	traces  bool   // it reads the firehose
+	target  target // of the last arming
+	state   state
+	echoes  echoes
+	cut     chan error // why the reader has to be armed again
 
 	queue string // also the name of the exchange for markers and drops
 	ch    *amqp091.Channel
@@ -40,17 +47,17 @@ type queueReader struct {
 	armings int
 	last    time.Time // when the last word of the broker was heard
 	doubt   bool      // a batch was acknowledged, but the answer did not come
-	spoilt  bool      // the queue holds a message that cannot be decoded
+	spoilt  bool      // a durable queue must not be read on: it holds what cannot be decoded, or is bound wrongly
 	why     error     // of the last loss
 	suspect int       // so many messages may still have a loss before them
 	dropped string    // why
 }
 
 func newQueueReader(tp *tap, tg target) *queueReader {
-	return &queueReader{tap: tp, target: tg}
+	return &queueReader{tap: tp, channel: tg.channel, traces: tg.trace != nil, target: tg, cut: make(chan error)}
 }
 
-func (q *queueReader) name() string { return q.target.channel.Name }
+func (q *queueReader) name() string { return q.channel.Name }
 
 func (q *queueReader) box() string { return q.queue + "-drops" }
 
@@ -72,7 +79,7 @@ func (q *queueReader) arm(ctx context.Context) error {
 		q.suspect = 0
 	}
 	q.last, q.doubt, q.spoilt = now, false, false
-	q.state.armed(q.queue)
+	q.state.armed(q.queue, q.target.bindings)
 	return nil
 }
 
@@ -83,7 +90,12 @@ func (q *queueReader) setUp(ctx context.Context) (kept bool, err error) {
 		return false, err
 	}
 	defer watch(ctx, conn)()
-	if q.target.trace != nil {
+	if q.armings > 0 && q.channel.Queue != "" {
+		if q.target, err = q.tap.tapper.resolve(ctx, q.channel); err != nil {
+			return false, err
+		}
+	}
+	if q.traces {
 		if _, err := q.tap.trace(ctx); err != nil {
 			return false, fmt.Errorf("channel %s: %w", q.name(), err)
 		}
@@ -147,7 +159,7 @@ func (q *queueReader) read(ctx context.Context) error {
 	if err == nil || ctx.Err() != nil { // the end that was asked for
 		return err
 	}
-	q.spoilt, q.why = undecodable(err), err
+	q.spoilt, q.why = undecodable(err) || errors.Is(err, errUnbound), err
 	q.state.lost(err)
 	if !q.tap.cfg.Durable {
 		q.tap.gap(q.name(), time.Now(), "the tap was cut off: "+cause(err))
@@ -168,6 +180,8 @@ func (q *queueReader) passAll(ctx context.Context) error {
 				return q.reason()
 			}
 			batch = collect(d, q.feed, cap(q.feed))
+		case why := <-q.cut:
+			return fmt.Errorf("%w: %w", errUnbound, why)
 		case <-tick.C:
 		}
 		if err := q.pass(batch); err != nil {
@@ -240,7 +254,7 @@ func (q *queueReader) handOn(d *amqp091.Delivery, seen time.Time) bool {
 		q.echoes.came(d.MessageId)
 		return true
 	}
-	if q.target.trace != nil && d.Exchange == traceExchange {
+	if q.traces {
 		original, wanted := q.target.trace.untrace(d)
 		if !wanted {
 			return true

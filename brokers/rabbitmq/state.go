@@ -8,22 +8,23 @@ import (
 // state is what others may know of a reader: its queue while it is armed, and
 // else what is wrong. The zero value is not armed.
 type state struct {
-	mu      sync.Mutex
-	queue   string
-	why     error
-	changed chan struct{} // closed with the next change; nil while nobody waits
+	mu       sync.Mutex
+	queue    string
+	bindings []bind
+	why      error
+	changed  chan struct{} // closed with the next change; nil while nobody waits
 }
 
-// armed says that the reader reads the queue.
-func (s *state) armed(queue string) { s.set(queue, nil) }
+// armed says that the reader reads the queue, which is bound like this.
+func (s *state) armed(queue string, bindings []bind) { s.set(queue, bindings, nil) }
 
 // lost says that it does not, and why.
-func (s *state) lost(why error) { s.set("", why) }
+func (s *state) lost(why error) { s.set("", nil, why) }
 
-func (s *state) set(queue string, why error) {
+func (s *state) set(queue string, bindings []bind, why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queue, s.why = queue, why
+	s.queue, s.bindings, s.why = queue, bindings, why
 	if s.changed != nil {
 		close(s.changed)
 		s.changed = nil
@@ -39,6 +40,13 @@ func (s *state) get() (queue string, changed <-chan struct{}) {
 		s.changed = make(chan struct{})
 	}
 	return s.queue, s.changed
+}
+
+// bound returns the queue, or "", and its bindings.
+func (s *state) bound() (queue string, bindings []bind) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queue, s.bindings
 }
 
 // failed words why a CatchUp did not end in time.

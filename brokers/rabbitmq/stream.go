@@ -70,7 +70,7 @@ func (s *streamReader) arm(ctx context.Context) error {
 		s.reached.set(s.next)
 	}
 	s.armed, s.fresh = true, true
-	s.state.armed(s.channel.Stream)
+	s.state.armed(s.channel.Stream, nil)
 	return nil
 }
 

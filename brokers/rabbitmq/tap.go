@@ -82,6 +82,7 @@ func (tp *tap) arm(ctx context.Context) error {
 }
 
 func (tp *tap) start() {
+	tp.running.Go(tp.guard)
 	for _, r := range tp.readers {
 		tp.running.Go(func() { tp.keep(r) })
 	}

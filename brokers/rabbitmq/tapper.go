@@ -42,15 +42,19 @@ type tapper struct {
 	activity map[string]time.Time // by channel: when work was last seen
 }
 
-// limits cap a tap's queue, so that a tap that is not read fills no broker.
+// limits cap a tap's queue, so that a tap that is not read does not fill the
+// broker.
 type limits struct {
 	messages int64
 	bytes    int64
 	prefetch int           // deliveries in the tap's hands
 	expires  time.Duration // of a durable queue that nobody reads
+	look     time.Duration // how often the bindings are looked at
 }
 
-var usual = limits{messages: 100_000, bytes: 128 << 20, prefetch: 200, expires: time.Hour}
+func usual() limits {
+	return limits{messages: 100_000, bytes: 128 << 20, prefetch: 200, expires: time.Hour, look: 5 * time.Second}
+}
 
 func openTapper(ctx context.Context, cfg brokers.Config) (brokers.Tapper, error) {
 	a, err := newAddress(cfg)
@@ -62,7 +66,7 @@ func openTapper(ctx context.Context, cfg brokers.Config) (brokers.Tapper, error)
 		return nil, err
 	}
 	t := &tapper{
-		address: a, api: api, limits: usual,
+		address: a, api: api, limits: usual(),
 		control: &link{address: a, purpose: "control"},
 		taps:    map[*tap]bool{}, activity: map[string]time.Time{},
 	}
@@ -117,13 +121,17 @@ func (t *tapper) Tap(ctx context.Context, cfg brokers.TapConfig) (brokers.Tap, e
 		return nil, fmt.Errorf("broker %s: the tapper is %w", t.address.broker, errClosed)
 	}
 	t.taps[tp] = true
+	tp.running.Add(1) // nothing is removed before it is armed or has given up
 	t.mu.Unlock()
-	if err := tp.arm(ctx); err != nil {
+	if err = tp.arm(ctx); err == nil {
+		tp.start()
+	}
+	tp.running.Done()
+	if err != nil {
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
 		return nil, errors.Join(err, tp.Close(undo))
 	}
-	tp.start()
 	return tp, nil
 }
 

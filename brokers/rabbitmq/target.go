@@ -1,10 +1,12 @@
 package rabbitmq
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/rabbitmq/amqp091-go"
 
@@ -110,8 +112,7 @@ func (t *tapper) resolveQueue(ctx context.Context, queue string) ([]bind, error)
 	if len(bound) == 0 {
 		return nil, fmt.Errorf("queue %s %w by its bindings, it has none: only the default exchange feeds it, and that takes no binding; tap: firehose sees it", queue, brokers.ErrNotTappable)
 	}
-	binds := make([]bind, len(bound))
-	for i, b := range bound {
+	for _, b := range bound {
 		kind, err := t.exchangeType(ctx, b.Source)
 		if err != nil {
 			return nil, fmt.Errorf("queue %s: %w", queue, err)
@@ -119,9 +120,20 @@ func (t *tapper) resolveQueue(ctx context.Context, queue string) ([]bind, error)
 		if err := tappable(b.Source, kind); err != nil {
 			return nil, fmt.Errorf("queue %s: %w", queue, err)
 		}
+	}
+	return bindsOf(bound), nil
+}
+
+// bindsOf are the same bindings, for another queue, in an order of their own.
+func bindsOf(bound []binding) []bind {
+	binds := make([]bind, len(bound))
+	for i, b := range bound {
 		binds[i] = bind{exchange: b.Source, key: b.RoutingKey, args: arguments(b.Arguments)}
 	}
-	return binds, nil
+	slices.SortFunc(binds, func(a, b bind) int {
+		return cmp.Or(strings.Compare(a.exchange, b.exchange), strings.Compare(a.key, b.key), strings.Compare(fmt.Sprint(a.args), fmt.Sprint(b.args)))
+	})
+	return binds
 }
 
 // bindingsOf asks the management API; AMQP has no way to list bindings.
