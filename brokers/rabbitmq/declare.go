@@ -12,31 +12,43 @@ const ownPermission = "to configure, write and read ^" + prefix
 
 // declare makes the queue and its drop box. The name is fresh each time, since a
 // connection that the broker believes alive may still own the last one; only a
-// durable one has to be found again. kept tells that it was.
-func (q *queueReader) declare(ctx context.Context, conn *amqp091.Connection) (kept bool, err error) {
+// durable one has to be found again.
+func (q *queueReader) declare(ctx context.Context, conn *amqp091.Connection) error {
 	q.queue = prefix + cleanName(q.tap.tapper.address.run) + "-" + cleanName(q.name())
 	durable := q.tap.cfg.Durable
-	if !durable {
-		q.queue += "-" + token()
-		q.tap.create(created{exchange: q.queue})
-	} else if q.armings == 0 || q.spoilt {
-		q.tap.create(created{exchange: q.queue, queues: []string{q.queue, q.box()}})
-		err = q.clear() // what another run left, or what cannot be read
+	if durable {
+		if err := q.find(ctx, conn); err != nil {
+			return err
+		}
 	} else {
-		kept, err = there(conn, q.queue, q.box())
-	}
-	if err != nil {
-		return false, err
+		q.queue += "-" + token()
+		q.anew = true
+		q.tap.create(created{exchange: q.queue})
 	}
 	for name, args := range map[string]amqp091.Table{q.queue: q.arguments(), q.box(): q.boxArguments()} {
 		if ctx.Err() != nil {
-			return false, ctx.Err()
+			return ctx.Err()
 		}
 		if _, err := q.ch.QueueDeclare(name, durable, false, !durable, false, args); err != nil {
-			return false, fmt.Errorf("declare queue %s: %w", name, needing(ownPermission, err))
+			return fmt.Errorf("declare queue %s: %w", name, needing(ownPermission, err))
 		}
 	}
-	return kept, nil
+	return nil
+}
+
+// find looks for a durable queue after a loss; the first time, and when it must
+// not be read on, what is there is deleted.
+func (q *queueReader) find(ctx context.Context, conn *amqp091.Connection) error {
+	if q.armings == 0 || q.spoilt {
+		q.anew = true
+		q.tap.create(created{exchange: q.queue, queues: []string{q.queue, q.box()}})
+		return q.clear()
+	}
+	kept, err := there(conn, q.queue, q.box())
+	if err == nil && (!kept || q.unbound(ctx, q.queue, q.target.bindings) != nil) {
+		q.anew = true
+	}
+	return err
 }
 
 // clear deletes a durable queue and its box, if they are there.

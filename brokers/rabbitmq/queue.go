@@ -46,6 +46,7 @@ type queueReader struct {
 	count   int64 // messages sent: the position of the last one
 	armings int
 	last    time.Time // when the last word of the broker was heard
+	anew    bool      // since it was last armed, the queue or a binding was not there
 	doubt   bool      // a batch was acknowledged, but the answer did not come
 	spoilt  bool      // a durable queue must not be read on: it holds what cannot be decoded, or is bound wrongly
 	why     error     // of the last loss
@@ -64,48 +65,47 @@ func (q *queueReader) box() string { return q.queue + "-drops" }
 // arm declares, binds and consumes. After a loss it tells the gap, before
 // anything that comes after it.
 func (q *queueReader) arm(ctx context.Context) error {
-	kept, err := q.setUp(ctx)
-	if err != nil {
+	if err := q.setUp(ctx); err != nil {
 		q.state.lost(err)
 		return err
 	}
 	now := time.Now()
-	if q.armings > 0 && (!kept || q.doubt) {
+	if q.armings > 0 && (q.anew || q.doubt) {
 		q.tap.gap(q.name(), now, fmt.Sprintf("tapped again (%s): what had not been read at %s, and what came until %s, may be missing",
 			cause(q.why), q.last.UTC().Format(time.RFC3339Nano), now.UTC().Format(time.RFC3339Nano)))
 	}
 	q.armings++
-	if !kept {
+	if q.anew {
 		q.suspect = 0
 	}
-	q.last, q.doubt, q.spoilt = now, false, false
+	q.last, q.anew, q.doubt, q.spoilt = now, false, false, false
 	q.state.armed(q.queue, q.target.bindings)
 	return nil
 }
 
-// setUp makes the queue; kept tells that it was there and has lost nothing.
-func (q *queueReader) setUp(ctx context.Context) (kept bool, err error) {
+// setUp makes the queue, or finds the durable one again.
+func (q *queueReader) setUp(ctx context.Context) error {
 	conn, err := q.tap.link.connection(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer watch(ctx, conn)()
 	if q.armings > 0 && q.channel.Queue != "" {
 		if q.target, err = q.tap.tapper.resolve(ctx, q.channel); err != nil {
-			return false, err
+			return err
 		}
 	}
 	if q.traces {
 		if _, err := q.tap.trace(ctx); err != nil {
-			return false, fmt.Errorf("channel %s: %w", q.name(), err)
+			return fmt.Errorf("channel %s: %w", q.name(), err)
 		}
 	}
 	ch, err := conn.Channel()
 	if err != nil {
-		return false, replyError(err)
+		return replyError(err)
 	}
 	q.ch = ch
-	if kept, err = q.declare(ctx, conn); err == nil {
+	if err = q.declare(ctx, conn); err == nil {
 		err = q.bind(ctx)
 	}
 	if err == nil {
@@ -113,9 +113,9 @@ func (q *queueReader) setUp(ctx context.Context) (kept bool, err error) {
 	}
 	if err != nil {
 		_ = ch.Close()
-		return false, fmt.Errorf("channel %s: %w", q.name(), err)
+		return fmt.Errorf("channel %s: %w", q.name(), err)
 	}
-	return kept, nil
+	return nil
 }
 
 // consume starts the deliveries. They wait in a buffer as long as the prefetch,
