@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,12 +108,12 @@ func TestOpenWithoutCredentials(t *testing.T) {
 	}
 }
 
-// fakeAWS answers every request with one of AWS's real error documents (SQS's
+// fakeAWS, once it is started, answers every request with one of AWS's real error documents (SQS's
 // JSON protocol, "Common error types" in the API reference). It is a fake and
 // proves no more than that these answers are understood.
 func fakeAWS(t *testing.T, status int, code, text string) *httptest.Server {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		w.WriteHeader(status)
@@ -137,6 +138,16 @@ func TestOpenUnderstandsAWSsRefusals(t *testing.T) {
 	} {
 		t.Run(tt.code, func(t *testing.T) {
 			server := fakeAWS(t, tt.status, tt.code, tt.text)
+			var open atomic.Int64
+			server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+				switch state {
+				case http.StateNew:
+					open.Add(1)
+				case http.StateClosed:
+					open.Add(-1)
+				}
+			}
+			server.Start()
 			for _, err := range openBoth(t, t.Context(), configAt(server.URL)) {
 				if !errors.Is(err, tt.want) || (tt.want == nil) != (err == nil) {
 					t.Errorf("got %v", err)
@@ -145,6 +156,12 @@ func TestOpenUnderstandsAWSsRefusals(t *testing.T) {
 					t.Errorf("the text is %q", err)
 				}
 			}
+			eventually(t, "all connections are closed", func() string {
+				if n := open.Load(); n != 0 {
+					return fmt.Sprint(n, " are open")
+				}
+				return ""
+			})
 		})
 	}
 }
@@ -230,7 +247,7 @@ func TestPublishWithALostAnswerIsNotRepeated(t *testing.T) {
 	ch := brokers.Channel{Name: "q", SQS: fresh("q"), Intrusive: true}
 	url := e.queue(t, ch.SQS, nil)
 	lossy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e.relay(t, w, r, strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".SendMessage"))
+		e.relay(t, w, r, func(action string) bool { return action == "SendMessage" })
 	}))
 	defer lossy.Close()
 	p, err := openPublisher(timeout(t), configAt(lossy.URL))
@@ -246,31 +263,6 @@ func TestPublishWithALostAnswerIsNotRepeated(t *testing.T) {
 	}
 }
 
-// relay hands a request on to the emulator, and the answer back unless it is to
-// be lost.
-func (e *emulator) relay(t *testing.T, w http.ResponseWriter, r *http.Request, lose bool) {
-	req, err := http.NewRequestWithContext(r.Context(), r.Method, e.cfg.Endpoint+r.URL.Path, r.Body)
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	req.Header, req.ContentLength = r.Header, r.ContentLength
-	res, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	defer res.Body.Close()
-	if lose {
-		panic(http.ErrAbortHandler)
-	}
-	for name, values := range res.Header {
-		w.Header()[name] = values
-	}
-	w.WriteHeader(res.StatusCode)
-	_, _ = io.Copy(w, res.Body)
-}
-
 // The tap rides out a broker that is away for a while.
 func TestTapSurvivesAnOutage(t *testing.T) {
 	e := elasticMQ(t)
@@ -284,7 +276,7 @@ func TestTapSurvivesAnOutage(t *testing.T) {
 		if now {
 			panic(http.ErrAbortHandler)
 		}
-		e.relay(t, w, r, false)
+		e.relay(t, w, r, func(string) bool { return false })
 	}))
 	defer proxy.Close()
 	tapper, err := openTapper(timeout(t), configAt(proxy.URL))

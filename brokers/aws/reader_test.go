@@ -131,6 +131,72 @@ func TestGoalIsReachedWhenOnlyNewerMessagesCome(t *testing.T) {
 	}
 }
 
+// With a receiver so slow that the queue never empties, a CatchUp returns all
+// the same, once what was there has been handed on.
+func TestCatchUpWhileMessagesKeepComing(t *testing.T) {
+	e := ministack(t)
+	ch := brokers.Channel{Name: "mails", SNS: fresh("mail")}
+	e.topic(t, ch.SNS)
+	events := make(chan message.Event)
+	made, err := e.tapper(t).Tap(timeout(t), brokers.TapConfig{Channels: []brokers.Channel{ch}, Events: events})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	p := e.publisher(t)
+	for i := range 20 {
+		publish(t, p, ch, text(strconv.Itoa(i)))
+	}
+	go publishEvery(ctx, p, ch, 5*time.Millisecond)
+	caught := make(chan error, 1)
+	go func() {
+		_, err := made.CatchUp(timeout(t))
+		caught <- err
+	}()
+	seen := map[string]bool{}
+	slow := time.NewTicker(8 * time.Millisecond)
+	defer slow.Stop()
+	for done := false; !done; {
+		select {
+		case err := <-caught:
+			done = true
+			if err != nil {
+				t.Error(err)
+			}
+		case <-slow.C:
+			select {
+			case o := <-events:
+				seen[string(o.Observation.Payload)] = true
+			default:
+			}
+		}
+	}
+	for i := range 20 {
+		if !seen[strconv.Itoa(i)] {
+			t.Errorf("number %d was not handed on", i)
+		}
+	}
+	c, _, err := count(timeout(t), e.s.sqs, made.(*tap).current()[0].queue)
+	if err != nil || c.total() == 0 {
+		t.Errorf("the queue was to be busy: %+v (%v)", c, err)
+	}
+}
+
+// publishEvery publishes at a steady rate until ctx ends.
+func publishEvery(ctx context.Context, p brokers.Publisher, ch brokers.Channel, d time.Duration) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			_, _ = p.Publish(ctx, ch, brokers.Outgoing{Message: text("more")})
+		}
+	}
+}
+
 func TestTapThatIsFarBehindReportsAGap(t *testing.T) {
 	now := time.Unix(100000, 0)
 	for _, tt := range []struct {

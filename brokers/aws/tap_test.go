@@ -171,6 +171,9 @@ func TestFIFOTopicIsTappedByAFIFOQueueInOrder(t *testing.T) {
 	if queue := w.tap.current()[0].queue; !strings.HasSuffix(queue, fifoSuffix) {
 		t.Errorf("the tap's queue is %s", queue)
 	}
+	e.hasAttributes(t, w.tap.current()[0].queue, map[string]string{
+		"FifoQueue": "true", "DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId", "ContentBasedDeduplication": "true",
+	})
 	p := e.publisher(t)
 	var want []string
 	for i := range 25 {
@@ -297,20 +300,11 @@ func TestTapQueueIsClosedToOthersAndExpires(t *testing.T) {
 	topic := e.topic(t, fresh("mail"))
 	w := e.arm(t, brokers.Channel{Name: "mails", SNS: topic})
 	url := w.tap.current()[0].queue
-	out, err := e.s.sqs.GetQueueAttributes(timeout(t), &sqs.GetQueueAttributesInput{
-		QueueUrl: aws.String(url), AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
+	e.hasAttributes(t, url, map[string]string{
+		"Policy": `{"Statement":[{"Action":"sqs:SendMessage","Condition":{"ArnEquals":{"aws:SourceArn":"` + topic +
+			`"}},"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},"Resource":"*"}],"Version":"2012-10-17"}`,
+		"MessageRetentionPeriod": "3600",
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := `{"Statement":[{"Action":"sqs:SendMessage","Condition":{"ArnEquals":{"aws:SourceArn":"` + topic +
-		`"}},"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},"Resource":"*"}],"Version":"2012-10-17"}`
-	if got := out.Attributes["Policy"]; got != want {
-		t.Errorf("policy %s, want %s", got, want)
-	}
-	if got := out.Attributes["MessageRetentionPeriod"]; got != "3600" {
-		t.Errorf("messages are kept for %s s", got)
-	}
 	tags, err := e.s.sqs.ListQueueTags(timeout(t), &sqs.ListQueueTagsInput{QueueUrl: aws.String(url)})
 	if err != nil {
 		t.Fatal(err)
@@ -318,6 +312,22 @@ func TestTapQueueIsClosedToOthersAndExpires(t *testing.T) {
 	expires, err := time.Parse(time.RFC3339, tags.Tags[tagExpires])
 	if err != nil || time.Until(expires) < runLease-time.Minute || time.Until(expires) > runLease {
 		t.Errorf("tags %v (%v)", tags.Tags, err)
+	}
+}
+
+// hasAttributes fails if a queue's attributes are others.
+func (e *emulator) hasAttributes(t *testing.T, url string, want map[string]string) {
+	t.Helper()
+	out, err := e.s.sqs.GetQueueAttributes(timeout(t), &sqs.GetQueueAttributesInput{
+		QueueUrl: aws.String(url), AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameAll},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range want {
+		if got := out.Attributes[name]; got != value {
+			t.Errorf("%s is %s, want %s", name, got, value)
+		}
 	}
 }
 
