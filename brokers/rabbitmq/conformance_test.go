@@ -182,7 +182,7 @@ func TestConformanceStream(t *testing.T) {
 	subject := s.subject()
 	subject.Claims.ExactCatchUp = false
 	subject.Claims.Quiet = false
-	subject.Claims.TypedHeaders = false // RabbitMQ 3.10 keeps no tables and lists in streams
+	subject.Claims.TypedHeaders = false // RabbitMQ (3.10, 4.0) keeps no tables and lists in streams
 	subject.Claims.StartBeginning = true
 	subject.Claims.StartOffset = true
 	subject.NewChannel = func(t testing.TB, o brokertest.ChannelOptions) brokers.Channel {
