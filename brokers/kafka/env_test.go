@@ -18,9 +18,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	const toxiproxy = "github.com/Shopify/toxiproxy/v2" // it leaves some of a cut link
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"),
-		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run")) // it leaves some of a cut link
+		goleak.IgnoreAnyFunction(toxiproxy+"/toxics.(*ToxicStub).Run"),
+		goleak.IgnoreAnyFunction(toxiproxy+".(*ToxicLink).read"),
+		goleak.IgnoreAnyFunction(toxiproxy+".(*ToxicLink).write"),
+	)
 }
 
 // env is a Kafka to test against.

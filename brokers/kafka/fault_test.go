@@ -96,6 +96,7 @@ func firstDifference(a, b []string) int {
 }
 
 func TestBrokerRestartLosesAndRepeatsNothing(t *testing.T) {
+	t.Parallel()
 	own := testbroker.OwnKafka(t)
 	e := connect(t, &env{addr: own.URL})
 	t.Run("and a tap leaves nothing", func(t *testing.T) { leavesNothing(t, e) })
@@ -294,6 +295,7 @@ func toxic(kind, attributes string) func(*toxiproxy.Proxy) error {
 }
 
 func TestCutConnectionsLoseAndRepeatNothing(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, e *env) {
 		for name, harm := range map[string]func(*proxied, *armed){
 			"stop and start": func(p *proxied, _ *armed) {

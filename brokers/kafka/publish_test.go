@@ -186,6 +186,7 @@ func TestPublisherSurvivesCuts(t *testing.T) {
 }
 
 func TestPublisherSurvivesAnOutage(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, e *env) {
 		ch := e.topic(t, 1)
 		proxy := newProxied(t)
