@@ -77,7 +77,7 @@ func TestManagementErrorsTellNoPassword(t *testing.T) {
 	}
 }
 
-// TestUnreachableIsToldSoon: nobody listens, nobody answers, and another protocol.
+// TestOpenEndsWithItsContext, also where the connection stands and nobody answers.
 func TestOpenEndsWithItsContext(t *testing.T) {
 	s := newSite(t)
 	cfg, proxy := s.proxied("")

@@ -139,6 +139,7 @@ func TestConformanceQueue(t *testing.T) {
 	subject.Unserved = map[string]string{
 		"unroutable": "a queue that exists is always reached",
 		"refused":    "served: shown with exchanges",
+		"quiet":      "served: shown with exchanges, and by TestQuietWaitsForAcknowledgements",
 	}
 	brokertest.Run(t, subject)
 }

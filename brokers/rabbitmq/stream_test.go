@@ -40,6 +40,24 @@ func TestStreamGoesOnAfterALoss(t *testing.T) {
 	s.must(w.tap.Close(s.ctx()))
 }
 
+// TestEmptyStreamCutOffIsAGap: AMQP tells no offset of an empty stream.
+func TestEmptyStreamCutOffIsAGap(t *testing.T) {
+	s := newSite(t)
+	ch := s.stream()
+	cfg, proxy := s.proxied("")
+	w := s.arm(s.open(cfg), brokers.TapConfig{Channels: []brokers.Channel{ch}})
+	proxy.Stop()
+	s.must(proxy.Start())
+	if m := w.gap(); !strings.Contains(m.Reason, "before the first message had come") {
+		t.Fatalf("the gap says %q", m.Reason)
+	}
+	s.publish(s.publisher(), ch, "1")
+	if o := w.message(); string(o.Payload) != "1" || o.Position != message.Nth(0) {
+		t.Fatalf("came %+v", o)
+	}
+	s.must(w.tap.Close(s.ctx()))
+}
+
 func TestStreamHeadersAndProperties(t *testing.T) {
 	s := newSite(t)
 	ch := s.stream()
@@ -108,7 +126,7 @@ func TestStreamSkipsWhatCannotBeDecoded(t *testing.T) {
 	s.must(w.tap.Close(s.ctx()))
 }
 
-// TestStreamRetention: what was cut away before a start is not there to be had.
+// TestStreamRetentionIsAGap: what was deleted while the tap was cut off.
 func TestStreamRetentionIsAGap(t *testing.T) {
 	s := newSite(t)
 	ch := brokers.Channel{Name: "log", Stream: s.queue(amqp091.Table{
