@@ -31,8 +31,8 @@ const (
 type Audit struct {
 	flow     *Flow
 	cfg      AuditConfig
-	channels map[string]int
 	intake   *intake
+	seq      uint64
 	engine   *correlate.Engine
 	horizon  *correlate.Horizon
 	judge    judge
@@ -60,7 +60,7 @@ type gapRef struct{ channel, index int }
 // NewAudit begins an audit of the flow.
 func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 	a := &Audit{
-		flow: f, cfg: cfg, intake: newIntake(f), channels: map[string]int{},
+		flow: f, cfg: cfg, intake: newIntake(f),
 		byID: map[correlate.ID][]*scenarioRun{}, strays: map[uint64]bool{}, touched: map[gapRef]bool{},
 		horizon: correlate.NewHorizon(len(f.Channels), correlate.InstantOf(cfg.Started)),
 		judge:   judge{flow: f},
@@ -80,7 +80,6 @@ func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 		NearMisses: map[NearKey]NearMiss{},
 	}
 	for i := range f.Channels {
-		a.channels[f.Channels[i].Name] = i
 		a.result.Channels = append(a.result.Channels, ChannelCount{Name: f.Channels[i].Name})
 	}
 	for i := range f.Rules {
@@ -93,33 +92,38 @@ func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 	return a
 }
 
+// Bodies takes the fields out of bodies while a Reader or Decoder walks over
+// them. It is for the goroutine that adds the events, and for events that go to
+// this audit.
+func (a *Audit) Bodies() message.BodyScanner { return a.intake }
+
 // Add takes one event, in the order of arrival.
 func (a *Audit) Add(e message.Event) {
 	switch {
 	case e.Observation != nil:
-		a.observe(e.Observation)
+		a.take(a.intake.reduce(e.Observation, a.result.Messages.Seen < maxNearbyTraffic))
 	case e.Mark != nil:
 		a.mark(e.Mark)
 	}
 }
 
-func (a *Audit) observe(o *message.Observation) {
-	channel, ok := a.channels[o.Channel]
-	if !ok {
+// take takes a message, which has told before how far its tap has read.
+func (a *Audit) take(r *reduced) {
+	m, e := &r.Message, &r.Entry
+	if r.channel < 0 {
 		a.result.Messages.Seen++
 		return
 	}
-	m, mine := a.intake.read(channel, o)
-	e := &a.intake.message.Entry
-	if !mine {
-		a.passOver(channel, o)
-		return
-	}
-	if !a.horizon.Read(channel, e.Position, e.Time, e.Seen) {
+	if !a.horizon.Read(r.channel, e.Position, e.Time, e.Seen) {
 		return // read again
 	}
 	a.result.Messages.Seen++
-	a.result.Channels[channel].Seen++
+	a.result.Channels[r.channel].Seen++
+	if !r.mine {
+		return
+	}
+	a.seq++
+	e.Seq = a.seq
 	ids := len(m.IDs) + len(m.Listed) + len(m.Loose)
 	var chain *correlate.Chain
 	switch {
@@ -131,45 +135,30 @@ func (a *Audit) observe(o *message.Observation) {
 	case e.Detail != nil && e.Detail.Stray != correlate.NotStray:
 		a.loose = append(a.loose, *e)
 	}
-	if e.Step == correlate.NoStep {
-		a.nearby.note(a, channel, m)
+	if r.whyNot != nil && a.result.Messages.Seen <= maxNearbyTraffic {
+		a.nearby.note(a.flow, r)
 	}
-	a.follow(channel, e, chain)
-}
-
-// passOver counts a message that the channel's `when` keeps out. It still tells
-// how far the tap has read.
-func (a *Audit) passOver(channel int, o *message.Observation) {
-	t, seen := correlate.InstantOf(o.Time), correlate.InstantOf(o.Seen)
-	if a.horizon.Read(channel, o.Position, t, seen) {
-		a.result.Messages.Seen++
-		a.result.Channels[channel].Seen++
-	}
+	a.follow(r, chain)
 }
 
 // follow shows the message to the rules of its channel.
-func (a *Audit) follow(channel int, e *correlate.Entry, chain *correlate.Chain) {
-	ch := &a.flow.Channels[channel]
-	for _, tap := range ch.intake.rules {
-		s := sighting{place: place{e.Position, e.Time, e.Seen, chain}, entry: e, channel: ch}
-		if tap.by != nil {
-			s.by = tap.by.Eval(&a.intake.frame)
+func (a *Audit) follow(r *reduced, chain *correlate.Chain) {
+	e, ch := &r.Entry, &a.flow.Channels[r.channel]
+	for i, tap := range ch.intake.rules {
+		s := sighting{
+			place: place{e.Position, e.Time, e.Seen, chain}, entry: e, channel: ch,
+			by: r.values[2*i], per: r.values[2*i+1],
 		}
-		s.per = perDefault
-		if tap.per != nil {
-			s.per = tap.per.Eval(&a.intake.frame)
+		if !s.per.IsNil() {
+			a.trackers[tap.rule].observe(&s)
 		}
-		if tap.per != nil && s.per.IsNil() {
-			continue
-		}
-		a.trackers[tap.rule].observe(&s)
 	}
 }
 
 func (a *Audit) mark(m *message.Mark) {
 	switch m.Kind {
 	case message.MarkGap:
-		if i, ok := a.channels[m.Channel]; ok {
+		if i, ok := a.intake.channels[m.Channel]; ok {
 			a.horizon.Lost(i, correlate.InstantOf(m.Seen), m.Channel+": "+m.Reason)
 			return
 		}

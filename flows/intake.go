@@ -11,22 +11,92 @@ import (
 	"github.com/flowcheck/flowcheck/deadletter"
 	"github.com/flowcheck/flowcheck/expression"
 	"github.com/flowcheck/flowcheck/message"
+	"github.com/flowcheck/flowcheck/message/jsonscan"
 	"github.com/flowcheck/flowcheck/payload"
 )
 
 // intake reduces observations to what judging needs. It is for one goroutine.
 type intake struct {
-	flow    *Flow
-	slots   []payload.Value
-	bodies  []payload.Value
-	frame   expression.Frame
-	message correlate.Message
-	death   deadletter.Death
-	dead    bool // death is set
-	seq     uint64
+	flow     *Flow
+	channels map[string]int
+	slots    []payload.Value
+	bodies   []payload.Value
+	scan     uint64 // the body that ScanBody scanned last, whose fields are in bodies
+	frame    expression.Frame
+	reduced  reduced
+	death    deadletter.Death
+	dead     bool // death is set
+	slab     []payload.Value
 }
 
-func newIntake(f *Flow) *intake { return &intake{flow: f} }
+// reduced is an observation reduced to what an audit needs.
+type reduced struct {
+	correlate.Message
+	channel int  // -1: one that the flow lacks
+	mine    bool // false: the channel's `when` keeps it out
+	// values are, for each rule of the channel, its `by` and its `per`.
+	values []payload.Value
+	// whyNot tells, for each step of its channel, why the message is not that;
+	// nil for a step's message, and where it is not asked for.
+	whyNot map[int][]Part
+	mark   *message.Mark // instead of all else
+}
+
+func newIntake(f *Flow) *intake {
+	in := &intake{flow: f, channels: make(map[string]int, len(f.Channels))}
+	for i := range f.Channels {
+		in.channels[f.Channels[i].Name] = i
+	}
+	return in
+}
+
+// reduce reduces an observation, for near misses too if near. What it returns is
+// valid until the next call, and as long as the observation.
+func (in *intake) reduce(o *message.Observation, near bool) *reduced {
+	r := &in.reduced
+	r.values, r.whyNot = r.values[:0], nil
+	channel, ok := in.channels[o.Channel]
+	if !ok {
+		r.channel = -1
+		return r
+	}
+	r.channel = channel
+	if _, r.mine = in.read(channel, o); !r.mine {
+		r.Entry = correlate.Entry{Position: o.Position, Time: correlate.InstantOf(o.Time), Seen: correlate.InstantOf(o.Seen)}
+		return r
+	}
+	plan := &in.flow.Channels[channel].intake
+	for _, tap := range plan.rules {
+		r.values = append(r.values, in.ruleValue(tap.by, payload.Value{}), in.ruleValue(tap.per, perDefault))
+	}
+	if near && r.Entry.Step == correlate.NoStep && len(r.IDs)+len(r.Listed) > 0 {
+		r.whyNot = in.whyNot(plan)
+	}
+	return r
+}
+
+func (in *intake) ruleValue(p *expression.Program, without payload.Value) payload.Value {
+	if p == nil {
+		return without
+	}
+	return p.Eval(&in.frame)
+}
+
+// ScanBody takes the fields of a body while the Decoder walks over it. It
+// implements message.BodyScanner.
+func (in *intake) ScanBody(channel, line []byte, i int) (uint64, int, jsonscan.Fault) {
+	in.scan++
+	at, ok := in.channels[string(channel)]
+	if ok {
+		plan := &in.flow.Channels[at].intake
+		if len(plan.order) > 0 && !plan.unwrap && plan.format != formatText && plan.format != formatBytes {
+			end, fault := plan.paths.Scan(line, i, jsonscan.MaxDepth-1, in.bodySlots(plan))
+			return in.scan, end, fault
+		}
+	}
+	end, fault := jsonscan.Value(line, i, jsonscan.MaxDepth-1)
+	return 0, end, fault
+}
 
 // read reduces an observation. mine is false where the channel's `when` says
 // that the message is not this flow's. What it returns is valid until the next
@@ -34,11 +104,8 @@ func newIntake(f *Flow) *intake { return &intake{flow: f} }
 func (in *intake) read(channel int, o *message.Observation) (m *correlate.Message, mine bool) {
 	ch := &in.flow.Channels[channel]
 	plan := &ch.intake
-	in.seq++
-	in.message = correlate.Message{
-		IDs: in.message.IDs[:0], Listed: in.message.Listed[:0], Loose: in.message.Loose[:0],
-	}
-	m = &in.message
+	m = &in.reduced.Message
+	*m = correlate.Message{IDs: m.IDs[:0], Listed: m.Listed[:0], Loose: m.Loose[:0]}
 	if plan.unwrap {
 		o = unwrapped(o)
 	}
@@ -47,7 +114,7 @@ func (in *intake) read(channel int, o *message.Observation) (m *correlate.Messag
 		return nil, false
 	}
 	m.Entry = correlate.Entry{
-		Seq: in.seq, Step: correlate.NoStep, Channel: int16(channel), Position: o.Position,
+		Step: correlate.NoStep, Channel: int16(channel), Position: o.Position,
 		Time: in.time(plan, o), Seen: correlate.InstantOf(o.Seen),
 		Body: xxhash.Sum64(o.Payload), Tombstone: o.Payload == nil,
 		HasKey: o.Key != nil, Producer: o.ProducerClock && plan.clock == clockBroker,
@@ -92,7 +159,7 @@ func (in *intake) extract(ch *Channel, o *message.Observation) (problem string) 
 	if plan.death || ch.DeadLetters != nil {
 		in.death, in.dead = deadletter.Read(o)
 	}
-	problem = in.body(plan, o.Payload)
+	problem = in.body(plan, o)
 	for slot, f := range plan.fields {
 		if f.Source != expression.Body {
 			in.slots[slot] = in.field(ch, f, o)
@@ -102,7 +169,8 @@ func (in *intake) extract(ch *Channel, o *message.Observation) (problem string) 
 }
 
 // body fills the slots that are paths into the body.
-func (in *intake) body(plan *intakePlan, data []byte) (problem string) {
+func (in *intake) body(plan *intakePlan, o *message.Observation) (problem string) {
+	data := o.Payload
 	if plan.format == formatText || plan.format == formatBytes {
 		in.plainBody(plan, data)
 		return ""
@@ -110,18 +178,24 @@ func (in *intake) body(plan *intakePlan, data []byte) (problem string) {
 	if data == nil || len(plan.order) == 0 && plan.format == formatAny {
 		return ""
 	}
-	if n := len(plan.order); cap(in.bodies) < n {
-		in.bodies = make([]payload.Value, n)
-	} else {
-		in.bodies = in.bodies[:n]
-	}
-	if err := plan.paths.Extract(data, in.bodies); err != nil {
-		return err.Error()
+	if o.Scan == 0 || o.Scan != in.scan {
+		if err := plan.paths.Extract(data, in.bodySlots(plan)); err != nil {
+			return err.Error()
+		}
 	}
 	for i, slot := range plan.order {
 		in.slots[slot] = in.bodies[i]
 	}
 	return ""
+}
+
+func (in *intake) bodySlots(plan *intakePlan) []payload.Value {
+	if n := len(plan.order); cap(in.bodies) < n {
+		in.bodies = make([]payload.Value, n)
+	} else {
+		in.bodies = in.bodies[:n]
+	}
+	return in.bodies
 }
 
 func (in *intake) plainBody(plan *intakePlan, data []byte) {
@@ -254,10 +328,25 @@ func (in *intake) retained(s *Step) []payload.Value {
 	if len(s.retained) == 0 {
 		return nil
 	}
-	kept := make([]payload.Value, len(s.retained))
+	kept := in.room(len(s.retained))
 	for i, slot := range s.retained {
 		kept[i] = payload.Clone(in.slots[slot])
 	}
+	return kept
+}
+
+// room cuts n values off the slab. The entries that share one are of messages
+// that came together, and are forgotten together.
+func (in *intake) room(n int) []payload.Value {
+	const slab = 128
+	if n > len(in.slab) {
+		if n > slab/4 {
+			return make([]payload.Value, n)
+		}
+		in.slab = make([]payload.Value, slab)
+	}
+	kept := in.slab[:n:n]
+	in.slab = in.slab[n:]
 	return kept
 }
 

@@ -16,7 +16,7 @@ import (
 // detail gives dead-lettered messages their origin, and messages that are no
 // step but worth a finding the reason. problem is what is wrong with the body.
 func (in *intake) detail(ch *Channel, problem string) {
-	e := &in.message.Entry
+	e := &in.reduced.Entry
 	kind := correlate.NotStray
 	switch {
 	case problem != "" && ch.intake.format == formatJSON:
@@ -38,7 +38,7 @@ func (in *intake) detail(ch *Channel, problem string) {
 	e.Detail = d
 	if e.Step == correlate.NoStep {
 		// A stray joins the chains of its ids and ties none.
-		m := &in.message
+		m := &in.reduced.Message
 		m.Listed = append(m.Listed, m.IDs...)
 		m.IDs, m.Opens = m.IDs[:0], false
 	}
@@ -181,7 +181,7 @@ func unwrapped(o *message.Observation) *message.Observation {
 		return o
 	}
 	inner := *o
-	inner.Payload = env.Message
+	inner.Payload, inner.Scan = env.Message, 0
 	inner.Headers = append(slices.Clone(env.Headers), o.Headers...)
 	return &inner
 }

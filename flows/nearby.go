@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/flowcheck/flowcheck/correlate"
+	"github.com/flowcheck/flowcheck/expression"
 	"github.com/flowcheck/flowcheck/payload"
 )
 
@@ -30,24 +31,15 @@ type stranger struct {
 	parts map[int][]Part
 }
 
-// note remembers a message that was no step, while the intake still has it.
-func (n *nearby) note(a *Audit, channel int, m *correlate.Message) {
-	plan := &a.flow.Channels[channel].intake
-	if len(plan.steps) == 0 || len(m.IDs)+len(m.Listed) == 0 || a.result.Messages.Seen > maxNearbyTraffic {
-		return
-	}
+// note remembers a message that was no step.
+func (n *nearby) note(f *Flow, r *reduced) {
 	s := stranger{
-		channel: channel, at: Evidence{a.flow.Channels[channel].Name, m.Entry.Position}, parts: map[int][]Part{},
+		channel: r.channel, at: Evidence{f.Channels[r.channel].Name, r.Entry.Position}, parts: r.whyNot,
 	}
-	for _, ids := range [2][]correlate.ID{m.IDs, m.Listed} {
+	for _, ids := range [2][]correlate.ID{r.IDs, r.Listed} {
 		for _, id := range ids {
 			id.Value = strings.Clone(id.Value) // the message's
 			s.ids = append(s.ids, correlate.Canonical(id))
-		}
-	}
-	for _, step := range plan.steps {
-		if step.when != nil {
-			s.parts[int(step.step)] = whyNot(a, step)
 		}
 	}
 	if len(n.seen) < maxNearby {
@@ -58,10 +50,25 @@ func (n *nearby) note(a *Audit, channel int, m *correlate.Message) {
 	n.next = (n.next + 1) % maxNearby
 }
 
-// whyNot are the parts of a step's `when` that the message does not meet.
-func whyNot(a *Audit, step stepPlan) []Part {
+// whyNot tells, for each step of the channel, why the message is not that; nil
+// where the channel has no steps.
+func (in *intake) whyNot(plan *intakePlan) map[int][]Part {
+	if len(plan.steps) == 0 {
+		return nil
+	}
+	why := map[int][]Part{}
+	for _, step := range plan.steps {
+		if step.when != nil {
+			why[int(step.step)] = in.unmet(step.when)
+		}
+	}
+	return why
+}
+
+// unmet are the parts of a step's `when` that the message does not meet.
+func (in *intake) unmet(when *expression.Program) []Part {
 	var parts []Part
-	for _, p := range step.when.Explain(&a.intake.frame) {
+	for _, p := range when.Explain(&in.frame) {
 		for _, op := range p.Operands {
 			if op.Constant {
 				continue

@@ -11,6 +11,7 @@ import (
 // Tables and lists among the headers are shared: nobody changes those.
 func (o *Observation) Clone() *Observation {
 	c := *o
+	c.Scan = 0 // it is of the bytes that are left behind
 	c.Key = bytes.Clone(o.Key)
 	c.Payload = bytes.Clone(o.Payload)
 	c.Headers = slices.Clone(o.Headers)

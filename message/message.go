@@ -69,4 +69,7 @@ type Observation struct {
 	Seen time.Time
 	// Redelivered is AMQP's hint; false proves nothing.
 	Redelivered bool
+	// Scan is what the Decoder's BodyScanner called its scan of the Payload; 0
+	// for a Payload that was not scanned.
+	Scan uint64
 }

@@ -101,7 +101,11 @@ type span struct {
 // line's bytes stay as they are; Observation.Clone keeps one for longer. Marks
 // may be kept, and so may an Observation's Channel and Position. The zero Decoder is ready; it is not safe for concurrent use.
 type Decoder struct {
+	// Bodies, where it is set, walks over the bodies in the Decoder's stead.
+	Bodies BodyScanner
+
 	line  []byte
+	scan  uint64
 	spans [fieldCount]span
 
 	// What the events since the last Reset are made of. Growing moves none of
@@ -115,6 +119,16 @@ type Decoder struct {
 
 	channel string
 	names   map[string]string
+}
+
+// BodyScanner takes what it needs out of a body while it makes sure of its
+// JSON, so that no byte of a line is walked over twice.
+type BodyScanner interface {
+	// ScanBody walks over the value at i of line, the body of a message on the
+	// channel, exactly as jsonscan.Value does, MaxDepth-1 levels deep. It returns
+	// a name for what it has kept of it, which comes back as Observation.Scan; 0
+	// is nothing.
+	ScanBody(channel, line []byte, i int) (scan uint64, end int, fault jsonscan.Fault)
 }
 
 // Reset makes room for the next events: those handed out before are no longer
@@ -136,7 +150,7 @@ const maxKept = 1 << 20
 // Decode decodes one line. An empty Event without an error is a line that says
 // nothing to this version: a mark that it does not know.
 func (d *Decoder) Decode(line []byte) (Event, error) {
-	if err := d.scan(line); err != nil {
+	if err := d.walk(line); err != nil {
 		return Event{}, err
 	}
 	if d.spans[fMark].end > 0 {
@@ -150,9 +164,9 @@ func (d *Decoder) Decode(line []byte) (Event, error) {
 	return Event{Observation: observation}, nil
 }
 
-// scan walks over the whole line and notes where the known fields stand.
-func (d *Decoder) scan(line []byte) error {
-	d.line = line
+// walk walks over the whole line and notes where the known fields stand.
+func (d *Decoder) walk(line []byte) error {
+	d.line, d.scan = line, 0
 	d.spans = [fieldCount]span{}
 	i := jsonscan.Space(line, 0)
 	if i >= len(line) || line[i] != '{' {
@@ -184,21 +198,37 @@ func (d *Decoder) member(i int) (int, jsonscan.Fault) {
 		name = jsonscan.Unescape(nil, name)
 	}
 	s := span{start: value}
-	if value < len(line) && line[value] == '"' {
+	f := fieldNamed(name)
+	switch {
+	case f == fBody && d.Bodies != nil:
+		s.end, fault = d.body(value)
+	case value < len(line) && line[value] == '"':
 		s.end, s.escaped, fault = jsonscan.String(line, value)
-	} else {
+	default:
 		s.end, fault = jsonscan.Value(line, value, jsonscan.MaxDepth-1)
 	}
 	if fault != jsonscan.OK {
 		return s.end, fault
 	}
-	f := fieldNamed(name)
 	if line[value] == 'n' && f != fBody {
 		d.spans[f] = span{} // null is absent; but a body may well be null
 	} else {
 		d.spans[f] = s
 	}
+	if f == fChannel {
+		d.scan = 0 // a body before it was not scanned as this channel's
+	}
 	return s.end, jsonscan.OK
+}
+
+// body walks over the body at i, once the channel is known by its scanner.
+func (d *Decoder) body(i int) (end int, fault jsonscan.Fault) {
+	s := d.spans[fChannel]
+	if d.scan = 0; s.end == 0 || s.escaped || d.line[s.start] != '"' {
+		return jsonscan.Value(d.line, i, jsonscan.MaxDepth-1)
+	}
+	d.scan, end, fault = d.Bodies.ScanBody(d.line[s.start+1:s.end-1], d.line, i)
+	return end, fault
 }
 
 // observation makes an observation of the line that was scanned.
@@ -227,6 +257,7 @@ func (d *Decoder) observation() (*Observation, error) {
 	if o.Redelivered, err = d.flag(fRedelivered); err != nil {
 		return nil, err
 	}
+	o.Scan = d.scan
 	return o, d.message(&o.Message)
 }
 

@@ -33,6 +33,8 @@ const (
 type Reader struct {
 	// MaxLine is how long a line may be, in bytes; 0 is DefaultMaxLine.
 	MaxLine int
+	// Bodies, where it is set, walks over the bodies; see Decoder.
+	Bodies BodyScanner
 
 	source  io.Reader
 	buffer  []byte // what was read and not yet handed out is buffer[next:]
@@ -78,12 +80,9 @@ func (r *Reader) Line() int { return r.number }
 // Observation.Clone keeps one for longer. Its Channel and Position may be kept,
 // and so may a Mark.
 func (r *Reader) Next() (Event, error) {
+	r.decoder.Bodies = r.Bodies
 	for {
-		most := r.MaxLine
-		if most <= 0 {
-			most = DefaultMaxLine
-		}
-		line, err := r.line(most)
+		line, err := r.line(r.maxLine())
 		if err != nil {
 			return Event{}, err
 		}
@@ -99,6 +98,53 @@ func (r *Reader) Next() (Event, error) {
 			return event, nil
 		}
 	}
+}
+
+func (r *Reader) maxLine() int {
+	if r.MaxLine > 0 {
+		return r.MaxLine
+	}
+	return DefaultMaxLine
+}
+
+// Split takes the next lines out of r, some hundreds of kilobytes of them: a
+// Reader of their own, for another goroutine, that ends where r goes on, or
+// with the error that r ends with. io.EOF: there are no more lines. The memory
+// of done, a Reader from an earlier Split that was read to its end, is used
+// again; nil is none.
+func (r *Reader) Split(done *Reader) (*Reader, error) {
+	cut, searched := 0, r.next
+	for {
+		if cut = bytes.LastIndexByte(r.buffer[searched:], '\n'); cut >= 0 {
+			cut += searched + 1
+			break
+		}
+		pending := len(r.buffer) - r.next
+		if r.ended != nil || pending > r.maxLine() {
+			cut = len(r.buffer)
+			break
+		}
+		r.fill()
+		searched = r.next + pending
+	}
+	if cut == r.next && errors.Is(r.ended, io.EOF) {
+		return nil, io.EOF
+	}
+	if done == nil {
+		done = &Reader{buffer: make([]byte, 0, readSize)}
+	}
+	part, spare := done, done.buffer[:0]
+	part.MaxLine, part.header, part.number, part.unfinished = r.MaxLine, r.header, r.number, false
+	part.buffer, part.next, part.ended = r.buffer[:cut], r.next, io.EOF
+	if cut == len(r.buffer) && r.ended != nil {
+		part.ended = r.ended
+	}
+	r.number += bytes.Count(r.buffer[r.next:cut], []byte{'\n'})
+	r.buffer, r.next = append(spare, r.buffer[cut:]...), 0
+	if !errors.Is(part.ended, io.EOF) {
+		r.ended = io.EOF // the part tells it
+	}
+	return part, nil
 }
 
 var errLong = errors.New("the line is longer than allowed")

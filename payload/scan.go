@@ -71,14 +71,21 @@ func (n *node) next(e Elem) *node {
 // data, as in Decode. The error, a *jsonscan.Error, says what is no JSON where;
 // then every slot is nil.
 func (p *Paths) Extract(data []byte, out []Value) error {
-	out = out[:p.count]
-	clear(out)
-	end, fault := p.root.read(data, out, jsonscan.Space(data, 0), jsonscan.MaxDepth)
+	end, fault := p.Scan(data, jsonscan.Space(data, 0), jsonscan.MaxDepth, out)
 	if end, fault = atEnd(data, end, fault); fault != jsonscan.OK {
-		clear(out)
+		clear(out[:p.count])
 		return fault.At(data, end)
 	}
 	return nil
+}
+
+// Scan is Extract of the value that begins at i of data, and may nest depth
+// levels: it returns the index behind it, and what is wrong there. The slots
+// mean nothing if anything is.
+func (p *Paths) Scan(data []byte, i, depth int, out []Value) (end int, fault jsonscan.Fault) {
+	out = out[:p.count]
+	clear(out)
+	return p.root.read(data, out, i, depth)
 }
 
 // read walks over the value at i, which stands at n.

@@ -192,6 +192,7 @@ func (b *bench) judge() error {
 		return err
 	}
 	audit := flows.NewAudit(b.flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started})
+	reader.Bodies = audit.Bodies()
 	for {
 		event, err := reader.Next()
 		if errors.Is(err, io.EOF) {
