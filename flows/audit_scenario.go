@@ -171,6 +171,8 @@ type Wait struct {
 	Due correlate.Instant
 	// Last is when the newest message of its chains was seen; Never where none was.
 	Last correlate.Instant
+	// Messages is how many messages its chains have.
+	Messages int
 	// Reason is what is waited for.
 	Reason string
 }
@@ -196,6 +198,7 @@ func (a *Audit) waitFor(s *scenarioRun, w *Wait) {
 		w.Decided, w.Reason = false, "its trigger has not been seen"
 		return
 	}
+	w.Messages += len(c.Entries)
 	for i := range c.Entries {
 		w.Last = max(w.Last, c.Entries[i].Seen)
 	}
@@ -207,7 +210,9 @@ func (a *Audit) waitFor(s *scenarioRun, w *Wait) {
 		return
 	}
 	w.Decided = false
-	w.Reason = v.Unknowns[len(v.Unknowns)-1]
+	if n := len(v.Unknowns); n > 0 {
+		w.Reason = v.Unknowns[n-1]
+	}
 	if !w.Due.Known() || v.Due < w.Due {
 		w.Due = v.Due
 	}

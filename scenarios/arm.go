@@ -15,7 +15,6 @@ import (
 
 // arm arms the taps of every broker, and begins the audit and the recording.
 func (r *runner) arm(ctx context.Context) error {
-	r.readTo = correlate.Never
 	r.report(r.cfg.Now())
 	taps, err := Arm(ctx, r.cfg.Flow, r.cfg.Tappers, r.cfg.Channels, brokers.TapConfig{Events: r.events})
 	r.taps = taps
@@ -117,11 +116,13 @@ func (r *runner) closeTaps() error {
 // finish has the taps catch up once more, so that the end is the brokers' word,
 // and judges.
 func (r *runner) finish(ctx context.Context) (*flows.Result, error) {
+	r.closing = true
+	r.report(r.cfg.Now())
 	end, err := r.readToEnd(ctx, r.take)
 	if err != nil {
 		return nil, err
 	}
-	end = max(end, r.readTo)
+	end = max(end, r.watch.judged)
 	if err := r.take(message.Event{Mark: &message.Mark{Kind: message.MarkEnd, Seen: end.Time()}}); err != nil {
 		return nil, err
 	}
@@ -131,6 +132,8 @@ func (r *runner) finish(ctx context.Context) (*flows.Result, error) {
 // readToEnd has every tap deliver what there was when it was called, and gives
 // the events to take. It returns when that was, by the brokers' clocks.
 func (r *runner) readToEnd(ctx context.Context, take func(message.Event) error) (correlate.Instant, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // so that the taps stop where take fails
 	done := make(chan catchUp, 1)
 	go func() {
 		c := catchUp{started: r.cfg.Now()}
@@ -143,11 +146,13 @@ func (r *runner) readToEnd(ctx context.Context, take func(message.Event) error) 
 			if err := take(e); err != nil {
 				return correlate.Never, err
 			}
+		case <-ctx.Done():
+			return correlate.Never, fmt.Errorf("a tap cannot tell how far it has read: %w", context.Cause(ctx))
 		case c := <-done:
 			if c.err != nil {
 				return correlate.Never, fmt.Errorf("a tap cannot tell how far it has read: %w", c.err)
 			}
-			for len(r.events) > 0 {
+			for range len(r.events) { // what the taps have delivered is there
 				if err := take(<-r.events); err != nil {
 					return correlate.Never, err
 				}
@@ -181,8 +186,11 @@ func (r *runner) report(now time.Time) {
 		return
 	}
 	p := Progress{Stage: "running", Scenarios: len(r.all), Messages: r.messages, Since: now.Sub(r.began)}
-	if r.audit == nil {
+	switch {
+	case r.audit == nil:
 		p.Stage = "arming"
+	case r.closing:
+		p.Stage = "closing"
 	}
 	for _, in := range r.all {
 		if in.done {

@@ -32,15 +32,19 @@ const endTimeout = 10 * time.Second
 // Record taps every channel of the flow and keeps what goes by until ctx ends or
 // the time is up. Either is a good end: every tap catches up and the end mark is
 // written. It returns the number of messages.
-func Record(ctx context.Context, cfg RecordConfig) (int, error) {
+func Record(ctx context.Context, cfg RecordConfig) (messages int, err error) {
 	r := &runner{
 		cfg:   Config{Flow: cfg.Flow, Tappers: cfg.Tappers, Channels: cfg.Channels, Record: cfg.Record, Now: cfg.Now},
 		began: cfg.Now(), events: make(chan message.Event, eventBuffer),
-		audit: flows.NewAudit(cfg.Flow, flows.AuditConfig{Mode: "record"}),
+		lag: newLag(cfg.Flow), watch: newWatch(),
 	}
 	taps, err := Arm(ctx, cfg.Flow, cfg.Tappers, cfg.Channels, brokers.TapConfig{Events: r.events, Start: cfg.Start})
 	r.taps = taps
-	defer func() { _ = r.closeTaps() }()
+	defer func() {
+		if closeErr := r.closeTaps(); closeErr != nil {
+			err = errors.Join(err, closeErr)
+		}
+	}()
 	if err != nil {
 		return 0, err
 	}

@@ -2,14 +2,11 @@ package scenarios
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/flowcheck/flowcheck/brokers"
-	"github.com/flowcheck/flowcheck/correlate"
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/message"
 )
@@ -25,14 +22,14 @@ type runner struct {
 	all, queue []*instance
 	active     []*instance
 	sent       chan sending
-	caught     chan catchUp
-	catching   bool
-	readTo     correlate.Instant // every tap has read to here, by the brokers' clocks
+	work       sync.WaitGroup // publishers and catch-ups under way
+	watch      watch
 	lag        lag
 	messages   int
 	doubts     []string // of the taps, at the end
 	stats      Stats
 	changed    bool // something that a scenario waits for may have changed
+	closing    bool
 }
 
 // instance is a scenario under way.
@@ -46,8 +43,17 @@ type instance struct {
 	err     error
 	wait    flows.Wait
 	decided time.Time // when its verdict was decided; zero while it is not
+	asked   bool      // the taps were asked since it was decided,
+	had     int       // when its chains had that many messages
 	done    bool
 }
+
+// How long a broker may take to accept a message, and how long the end of a run
+// waits for what it has called off.
+const (
+	sendTimeout = 30 * time.Second
+	restTimeout = 5 * time.Second
+)
 
 // sending is the word of a publisher.
 type sending struct {
@@ -55,18 +61,10 @@ type sending struct {
 	err      error
 }
 
-// catchUp is the word of all taps: that they had read to the instant, and that
-// the brokers had nothing left.
-type catchUp struct {
-	started time.Time
-	quiet   bool
-	doubts  []string // why a tap cannot prove that it has delivered everything
-	err     error
-}
-
 func (r *runner) loop(ctx context.Context) error {
-	r.sent, r.caught = make(chan sending), make(chan catchUp)
+	r.sent = make(chan sending)
 	ctx, cancel := context.WithCancel(ctx)
+	defer r.rest()
 	defer cancel()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -90,8 +88,8 @@ func (r *runner) loop(ctx context.Context) error {
 		case s := <-r.sent:
 			s.instance.sent, s.instance.err, s.instance.sentAt = true, s.err, r.cfg.Now()
 			r.changed = true
-		case c := <-r.caught:
-			if err := r.caughtUp(c); err != nil {
+		case c := <-r.watch.caught:
+			if err := r.caughtUp(ctx, c); err != nil {
 				return err
 			}
 		case <-timer.C:
@@ -99,6 +97,22 @@ func (r *runner) loop(ctx context.Context) error {
 		}
 		r.look(ctx)
 		timer.Reset(r.next())
+	}
+}
+
+// rest waits for the publishers and catch-ups that the end of the loop has
+// called off, since the caller is about to close what they use; not for ever.
+func (r *runner) rest() {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		r.work.Wait()
+	}()
+	timer := time.NewTimer(restTimeout)
+	defer timer.Stop()
+	select {
+	case <-over:
+	case <-timer.C:
 	}
 }
 
@@ -132,7 +146,7 @@ func (r *runner) start(ctx context.Context) error {
 			}
 		}
 		r.active = append(r.active, in)
-		go r.publish(ctx, in, triggers)
+		r.work.Go(func() { r.publish(ctx, in, triggers) })
 	}
 	return nil
 }
@@ -163,14 +177,12 @@ func repeated(marks []*message.Mark, m *message.Mark) bool {
 	return false
 }
 
+// publish sends one message after the other, and tells the loop.
 func (r *runner) publish(ctx context.Context, in *instance, triggers []flows.Trigger) {
 	var err error
 	for i := range triggers {
-		t := &triggers[i]
-		ch := r.cfg.Channels[t.Channel]
-		publisher := r.cfg.Publishers[r.cfg.Flow.Channels[t.Channel].Broker]
-		if _, err = publisher.Publish(ctx, ch, brokers.Outgoing{Message: t.Message, Partition: t.Partition}); err != nil {
-			err = fmt.Errorf("scenario %q: send to %s: %w", in.scenario.Name, ch.Name, err)
+		if err = r.send(ctx, &triggers[i]); err != nil {
+			err = fmt.Errorf("scenario %q: %w", in.scenario.Label(in.kase), err)
 			break
 		}
 	}
@@ -180,179 +192,13 @@ func (r *runner) publish(ctx context.Context, in *instance, triggers []flows.Tri
 	}
 }
 
-// look asks of each scenario under way whether it is over, and the taps to
-// catch up where that could tell.
-func (r *runner) look(ctx context.Context) {
-	now := r.cfg.Now()
-	ask := false
-	left := r.active[:0]
-	for _, in := range r.active {
-		if r.changed && in.sent && !in.done {
-			r.judge(in, now)
-		}
-		if in.done {
-			continue
-		}
-		left = append(left, in)
-		ask = ask || r.wantsCatchUp(in, now)
-	}
-	r.active = left
-	r.changed = false
-	if ask && !r.catching {
-		r.catching = true
-		go r.catchUp(ctx)
-	}
-	r.report(now)
-}
-
-func (r *runner) judge(in *instance, now time.Time) {
-	if in.err != nil {
-		in.done = true
-		return
-	}
-	in.wait = r.audit.Wait(in.id, r.readTo)
-	switch {
-	case !in.wait.Decided:
-		in.decided = time.Time{}
-	case in.decided.IsZero():
-		in.decided = now
-		if in.wait.Last.Known() {
-			r.stats.Decided = max(r.stats.Decided, now.Sub(in.wait.Last.Time()))
-		}
-	}
-	if !in.wait.Decided && !in.wait.Due.Known() && !in.wait.Last.Known() && now.After(in.sentAt.Add(r.limit(in))) {
-		in.done = true // its trigger never came back: the audit says so
-	}
-	if in.scenario.Timeout > 0 && now.After(in.sentAt.Add(in.scenario.Timeout)) {
-		in.done = true
-	}
-}
-
-func (r *runner) limit(in *instance) time.Duration {
-	if in.scenario.Timeout > 0 {
-		return in.scenario.Timeout
-	}
-	return r.cfg.Flow.Timeout
-}
-
-// wantsCatchUp reports whether the taps' word could end the scenario now.
-func (r *runner) wantsCatchUp(in *instance, now time.Time) bool {
-	if !in.sent {
-		return false
-	}
-	if !in.decided.IsZero() {
-		return true
-	}
-	return in.wait.Due.Known() && now.After(r.lag.local(in.wait.Due))
-}
-
-// next is the time to the next deadline.
-func (r *runner) next() time.Duration {
-	now := r.cfg.Now()
-	next := time.Minute
-	for _, in := range r.active {
-		switch {
-		case !in.sent:
-			continue
-		case !in.decided.IsZero():
-			next = min(next, quietInterval)
-		case in.wait.Due.Known():
-			next = min(next, r.lag.local(in.wait.Due).Sub(now)+time.Millisecond)
-		default:
-			next = min(next, in.sentAt.Add(r.limit(in)).Sub(now)+time.Millisecond)
-		}
-		if in.scenario.Timeout > 0 {
-			next = min(next, in.sentAt.Add(in.scenario.Timeout).Sub(now)+time.Millisecond)
-		}
-	}
-	return max(next, time.Millisecond)
-}
-
-// quietInterval is how often the brokers are asked whether all is quiet, while
-// a scenario is watched for doubles.
-const quietInterval = 25 * time.Millisecond
-
-// catchUp asks the brokers whether all is quiet, and waits until every tap has
-// delivered what there was.
-func (r *runner) catchUp(ctx context.Context) {
-	c := catchUp{started: r.cfg.Now()}
-	c.quiet = r.quiet(ctx)
-	c.doubts, c.err = r.catchUpAll(ctx)
-	select {
-	case r.caught <- c:
-	case <-ctx.Done():
-	}
-}
-
-// catchUpAll returns when every tap has delivered what its broker had, with the
-// doubts of those that cannot prove it.
-func (r *runner) catchUpAll(ctx context.Context) ([]string, error) {
-	group, ctx := errgroup.WithContext(ctx)
-	caught := make([]brokers.Caught, len(r.taps))
-	for i, tap := range r.taps {
-		group.Go(func() (err error) {
-			caught[i], err = tap.CatchUp(ctx)
-			return err
-		})
-	}
-	err := group.Wait()
-	var doubts []string
-	for _, c := range caught {
-		if !c.Exact && c.Reason != "" {
-			doubts = append(doubts, c.Reason)
-		}
-	}
-	return doubts, err
-}
-
-// quiet reports whether every broker knows that the system is quiet.
-func (r *runner) quiet(ctx context.Context) bool {
-	for i, tapper := range r.cfg.Tappers {
-		watcher, ok := tapper.(brokers.Watcher)
-		if !ok {
-			return false
-		}
-		q, err := watcher.Quiet(ctx, r.channelsOf(i))
-		if err != nil || !q.Known || !q.Quiet {
-			return false
-		}
-	}
-	return true
-}
-
-// caughtUp takes the taps' word: scenarios that were decided before it was asked
-// for, and have been watched long enough, are over.
-func (r *runner) caughtUp(c catchUp) error {
-	r.catching, r.changed = false, true
-	if c.err != nil {
-		if errors.Is(c.err, context.Canceled) {
-			return nil
-		}
-		return fmt.Errorf("a tap cannot tell how far it has read: %w", c.err)
-	}
-	for len(r.events) > 0 {
-		if err := r.take(<-r.events); err != nil {
-			return err
-		}
-	}
-	r.readTo = max(r.readTo, r.lag.broker(c.started))
-	now := r.cfg.Now()
-	for _, in := range r.active {
-		if !in.sent || in.err != nil {
-			continue
-		}
-		r.judge(in, now)
-		if in.decided.IsZero() || in.decided.After(c.started) {
-			continue
-		}
-		// After a deadline, too, there is a wait: what comes a little later is told
-		// as late rather than as missing.
-		settled := c.started.Sub(in.decided) >= r.cfg.Flow.Settle &&
-			(!in.wait.Last.Known() || c.started.Sub(in.wait.Last.Time()) >= r.cfg.Flow.Settle)
-		if c.quiet || settled {
-			in.done = true
-			r.stats.Watched = max(r.stats.Watched, now.Sub(in.decided))
-		}
+func (r *runner) send(ctx context.Context, t *flows.Trigger) error {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	ch := r.cfg.Channels[t.Channel]
+	publisher := r.cfg.Publishers[r.cfg.Flow.Channels[t.Channel].Broker]
+	if _, err := publisher.Publish(ctx, ch, brokers.Outgoing{Message: t.Message, Partition: t.Partition}); err != nil {
+		return fmt.Errorf("send to %s: %w", ch.Name, err)
 	}
 	return nil
 }

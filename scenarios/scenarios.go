@@ -95,7 +95,9 @@ const tapCloseTimeout = 15 * time.Second
 // it created and returns ctx's error. A broker that cannot be reached or tapped
 // is an error; a trigger that could not be sent makes its scenario unknown.
 func Run(ctx context.Context, cfg Config) (result *flows.Result, stats Stats, err error) {
-	r := &runner{cfg: cfg, began: cfg.Now(), events: make(chan message.Event, eventBuffer)}
+	r := &runner{
+		cfg: cfg, began: cfg.Now(), events: make(chan message.Event, eventBuffer), lag: newLag(cfg.Flow), watch: newWatch(),
+	}
 	if err := r.choose(); err != nil {
 		return nil, stats, err
 	}
