@@ -31,6 +31,11 @@ func (b *bent) Quiet(ctx context.Context, channels []brokers.Channel) (brokers.Q
 	return w.Quiet(ctx, channels)
 }
 
+// Identify is the word of the tapper inside.
+func (b *bent) Identify(ctx context.Context) (message.BrokerIdentity, error) {
+	return b.Tapper.(brokers.Identifier).Identify(ctx)
+}
+
 // Tap arms a tap that passes its events through edit.
 func (b *bent) Tap(ctx context.Context, cfg brokers.TapConfig) (brokers.Tap, error) {
 	if b.armed != nil {
