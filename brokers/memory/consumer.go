@@ -45,6 +45,9 @@ func (s *Server) Consume(queueName string) (*Consumer, error) {
 // closed or the queue is deleted.
 func (c *Consumer) Next(ctx context.Context) (Delivery, error) {
 	for {
+		if err := ctx.Err(); err != nil {
+			return Delivery{}, err // also where messages are ready: one given back would come for ever
+		}
 		d, wait, err := c.poll()
 		if err != nil || wait == nil {
 			return d, err
