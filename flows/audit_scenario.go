@@ -180,9 +180,10 @@ type Wait struct {
 // Wait looks at the scenario run with the given id, as if every tap had read up
 // to the instant.
 func (a *Audit) Wait(id string, readTo correlate.Instant) Wait {
-	end, decides := a.horizon.End, a.horizon.EndDecides
+	end, decides, sameTime := a.horizon.End, a.horizon.EndDecides, a.judge.sameTime
 	a.horizon.End, a.horizon.EndDecides = readTo, false
-	defer func() { a.horizon.End, a.horizon.EndDecides = end, decides }()
+	a.judge.sameTime = nil // a chain is counted once, when it is done
+	defer func() { a.horizon.End, a.horizon.EndDecides, a.judge.sameTime = end, decides, sameTime }()
 	w := Wait{Decided: true, Due: correlate.Never, Last: correlate.Never}
 	for _, s := range a.scenarios {
 		if s.mark.ID == id {

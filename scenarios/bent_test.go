@@ -33,7 +33,10 @@ func (b *bent) Quiet(ctx context.Context, channels []brokers.Channel) (brokers.Q
 
 // Identify is the word of the tapper inside.
 func (b *bent) Identify(ctx context.Context) (message.BrokerIdentity, error) {
-	return b.Tapper.(brokers.Identifier).Identify(ctx)
+	if who, ok := b.Tapper.(brokers.Identifier); ok {
+		return who.Identify(ctx)
+	}
+	return message.BrokerIdentity{}, errors.New("it does not say")
 }
 
 // Tap arms a tap that passes its events through edit.

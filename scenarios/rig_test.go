@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -293,8 +294,14 @@ func (r *rig) nothingLeft() {
 // sameOffline sees that a verify of the recording says what the run said.
 func (r *rig) sameOffline(live *flows.Result) {
 	r.Helper()
-	if diff := cmp.Diff(judged(live), judged(r.verify())); diff != "" {
+	offline := r.verify()
+	if diff := cmp.Diff(judged(live), judged(offline)); diff != "" {
 		r.Errorf("the run (-) and a verify of its recording (+) differ:\n%s\n%s", diff, r.tape.text(r))
+	}
+	for _, w := range live.Warnings {
+		if strings.Contains(w, "time: seen") && !slices.Contains(offline.Warnings, w) {
+			r.Errorf("the run warns of what the recording does not have: %s", w)
+		}
 	}
 }
 
