@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"go.uber.org/goleak"
+
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/brokers/brokertest"
 	"github.com/flowcheck/flowcheck/message"
@@ -41,6 +43,12 @@ func (e *env) subject(t *testing.T, ours string) brokertest.Subject {
 				return brokers.Channel{Topic: fresh()}
 			}
 			return e.topic(t, int32(max(o.Partitions, 1)))
+		},
+		// The fake broker's own: a connection of its that a neighbour still uses.
+		Leaks: []goleak.Option{
+			goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*clientConn).read.func1"),
+			goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*clientConn).read"),
+			goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*clientConn).write"),
 		},
 		NewConsumer: func(t testing.TB, ch brokers.Channel) brokertest.Consumer { return e.join(t, ch.Topic) },
 		Observe: func(t testing.TB) func() {
