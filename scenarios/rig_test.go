@@ -234,9 +234,11 @@ func (r *rig) emit(to string, b body) {
 	case "d":
 		_, err = r.server.Notify("d", m)
 	default:
-		if id, ok := b["id"].(string); ok {
-			m.Key = []byte(id)
+		key := b["id"]
+		if acc, ok := b["acc"]; ok {
+			key = acc
 		}
+		m.Key = fmt.Append(nil, key)
 		_, err = r.server.Produce(to, brokers.Outgoing{Message: m})
 	}
 	r.must(err)

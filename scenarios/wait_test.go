@@ -359,3 +359,27 @@ func (m *mover) Quiet(ctx context.Context, channels []brokers.Channel) (brokers.
 	}
 	return q, err
 }
+
+// An outcome that is out of reach by one step does not keep the run waiting, or
+// break it, by another one's later deadline.
+func TestHopelessOutcomeWithALaterDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, head+`
+steps:
+  placed:   { channel: a }
+  paid:     { channel: b, when: body.ok, after: placed, within: 1s }
+  noted:    { channel: c, after: placed, within: 10s }
+  declined: { channel: b, when: not body.ok, after: placed, within: 1s }
+outcomes:
+  paid:     [ placed, paid ]
+  declined: [ placed, noted, declined ]
+scenarios:
+  - name: lost
+    send: { to: a, body: { id: "${id}", ok: true } }
+`, memory.Options{})
+		result, _ := r.runWith(func(string, body) []out { return nil })
+		if got := kinds(result); got != "missing paid" {
+			t.Errorf("findings %s", got)
+		}
+	})
+}
