@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -73,8 +75,8 @@ func (e *events) produce(_ context.Context, topic, key string, body []byte) erro
 }
 
 // consume handles a topic's messages as a member of a group until ctx ends. A
-// message is committed once it is handled. ready hears when partitions are
-// assigned for the first time.
+// message is committed once it is handled. ready hears when every partition is
+// read for the first time.
 func (e *events) consume(ctx context.Context, group, topic string, ready chan<- struct{}, handle handler) error {
 	g, err := sarama.NewConsumerGroup(e.addrs, group, kafkaConfig())
 	if err != nil {
@@ -93,18 +95,16 @@ func (e *events) consume(ctx context.Context, group, topic string, ready chan<- 
 type handler func(ctx context.Context, key, body []byte) error
 
 type groupHandler struct {
-	handle handler
-	ready  chan<- struct{}
-	told   bool
+	handle  handler
+	ready   chan<- struct{}
+	waiting atomic.Int32 // partitions whose place is not known yet
+	told    sync.Once
 }
 
 func (h *groupHandler) Setup(s sarama.ConsumerGroupSession) error {
-	if len(s.Claims()) == 0 {
-		return nil
-	}
-	if !h.told {
-		h.told = true
-		h.ready <- struct{}{}
+	h.waiting.Store(0)
+	for _, partitions := range s.Claims() {
+		h.waiting.Add(int32(len(partitions)))
 	}
 	return nil
 }
@@ -112,6 +112,11 @@ func (h *groupHandler) Setup(s sarama.ConsumerGroupSession) error {
 func (h *groupHandler) Cleanup(sarama.ConsumerGroupSession) error { return nil }
 
 func (h *groupHandler) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	// Only here is it known where the partition is read from: an order that comes
+	// before might be passed over.
+	if h.waiting.Add(-1) == 0 {
+		h.told.Do(func() { h.ready <- struct{}{} })
+	}
 	for m := range claim.Messages() {
 		if err := h.handle(s.Context(), m.Key, m.Value); err != nil {
 			return err
