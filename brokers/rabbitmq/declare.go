@@ -12,12 +12,18 @@ const ownPermission = "to configure, write and read ^" + prefix
 
 // declare makes the queue and its drop box. The name is fresh each time, since a
 // connection that the broker believes alive may still own the last one; only a
-// durable one has to be found again.
-func (q *queueReader) declare(ctx context.Context, conn *amqp091.Connection) error {
-	q.queue = prefix + cleanName(q.tap.tapper.address.run) + "-" + cleanName(q.name())
+// durable one has to be found again. On the same connection again, the last one
+// is still there and is deleted.
+func (q *queueReader) declare(ctx context.Context, again bool) error {
 	durable := q.tap.cfg.Durable
+	if again && !durable {
+		if err := q.clear(); err != nil {
+			return err
+		}
+	}
+	q.queue = prefix + cleanName(q.tap.tapper.address.run) + "-" + cleanName(q.name())
 	if durable {
-		if err := q.find(ctx, conn); err != nil {
+		if err := q.find(ctx); err != nil {
 			return err
 		}
 	} else {
@@ -38,20 +44,20 @@ func (q *queueReader) declare(ctx context.Context, conn *amqp091.Connection) err
 
 // find looks for a durable queue after a loss; the first time, and when it must
 // not be read on, what is there is deleted.
-func (q *queueReader) find(ctx context.Context, conn *amqp091.Connection) error {
+func (q *queueReader) find(ctx context.Context) error {
 	if q.armings == 0 || q.spoilt {
 		q.anew = true
 		q.tap.create(created{exchange: q.queue, queues: []string{q.queue, q.box()}})
 		return q.clear()
 	}
-	kept, err := there(conn, q.queue, q.box())
+	kept, err := there(q.conn, q.queue, q.box())
 	if err == nil && (!kept || q.unbound(ctx, q.queue, q.target.bindings) != nil) {
 		q.anew = true
 	}
 	return err
 }
 
-// clear deletes a durable queue and its box, if they are there.
+// clear deletes the queue and its box, if they are there.
 func (q *queueReader) clear() error {
 	for _, name := range []string{q.queue, q.box()} {
 		if _, err := q.ch.QueueDelete(name, false, false, false); err != nil {

@@ -29,6 +29,12 @@ func (tp *tap) guard() {
 	}
 }
 
+// unbound says of a queue what is wrong with its bindings.
+type unbound struct {
+	queue string
+	why   error
+}
+
 // look cuts the reader off if its bindings are not what they should be, so that
 // it is armed again. What cannot be asked is left as it is.
 func (q *queueReader) look(ctx context.Context) {
@@ -46,7 +52,7 @@ func (q *queueReader) look(ctx context.Context) {
 		return
 	}
 	select {
-	case q.cut <- why:
+	case q.cut <- unbound{queue, why}:
 	case <-ctx.Done(): // it waits for Events, or is lost already: the next look tells again
 	}
 }

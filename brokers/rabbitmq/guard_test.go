@@ -30,6 +30,15 @@ func (w *tapped) againAfter(word string, publish func()) {
 		w.Fatalf("came %+v", o)
 	}
 	w.nothing()
+	own := 0
+	for queue := range w.snapshot().Queues {
+		if ours(queue) {
+			own++
+		}
+	}
+	if own != 2 {
+		w.Fatalf("the tap has %d queues", own)
+	}
 	w.must(w.tap.Close(w.ctx()))
 	w.nothingLeft()
 }

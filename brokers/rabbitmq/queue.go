@@ -36,9 +36,10 @@ type queueReader struct {
 	target  target // of the last arming
 	state   state
 	echoes  echoes
-	cut     chan error // why the reader has to be armed again
+	cut     chan unbound // why the reader has to be armed again
 
 	queue string // also the name of the exchange for markers and drops
+	conn  *amqp091.Connection
 	ch    *amqp091.Channel
 	feed  <-chan amqp091.Delivery
 	ended <-chan *amqp091.Error
@@ -55,7 +56,7 @@ type queueReader struct {
 }
 
 func newQueueReader(tp *tap, tg target) *queueReader {
-	return &queueReader{tap: tp, channel: tg.channel, traces: tg.trace != nil, target: tg, cut: make(chan error)}
+	return &queueReader{tap: tp, channel: tg.channel, traces: tg.trace != nil, target: tg, cut: make(chan unbound)}
 }
 
 func (q *queueReader) name() string { return q.channel.Name }
@@ -104,8 +105,9 @@ func (q *queueReader) setUp(ctx context.Context) error {
 	if err != nil {
 		return replyError(err)
 	}
-	q.ch = ch
-	if err = q.declare(ctx, conn); err == nil {
+	again := conn == q.conn
+	q.conn, q.ch = conn, ch
+	if err = q.declare(ctx, again); err == nil {
 		err = q.bind(ctx)
 	}
 	if err == nil {
@@ -180,8 +182,10 @@ func (q *queueReader) passAll(ctx context.Context) error {
 				return q.reason()
 			}
 			batch = collect(d, q.feed, cap(q.feed))
-		case why := <-q.cut:
-			return fmt.Errorf("%w: %w", errUnbound, why)
+		case u := <-q.cut:
+			if u.queue == q.queue { // not the one before
+				return fmt.Errorf("%w: %w", errUnbound, u.why)
+			}
 		case <-tick.C:
 		}
 		if err := q.pass(batch); err != nil {
