@@ -53,14 +53,12 @@ func newIntake(f *Flow) *intake {
 // reduce reduces an observation, for near misses too if near. What it returns is
 // valid until the next call, and as long as the observation.
 func (in *intake) reduce(o *message.Observation, near bool) *reduced {
-	r := &in.reduced
-	r.values, r.whyNot = r.values[:0], nil
+	r := in.begin()
 	channel, ok := in.channels[o.Channel]
 	if !ok {
 		r.channel = -1
 		return r
 	}
-	r.channel = channel
 	if _, r.mine = in.read(channel, o); !r.mine {
 		r.Entry = correlate.Entry{Position: o.Position, Time: correlate.InstantOf(o.Time), Seen: correlate.InstantOf(o.Seen)}
 		return r
@@ -72,6 +70,13 @@ func (in *intake) reduce(o *message.Observation, near bool) *reduced {
 	if near && r.Entry.Step == correlate.NoStep && len(r.IDs)+len(r.Listed) > 0 {
 		r.whyNot = in.whyNot(plan)
 	}
+	return r
+}
+
+// begin forgets what was reduced before.
+func (in *intake) begin() *reduced {
+	r := &in.reduced
+	*r = reduced{Message: correlate.Message{IDs: r.IDs[:0], Listed: r.Listed[:0], Loose: r.Loose[:0]}, values: r.values[:0]}
 	return r
 }
 
@@ -104,8 +109,8 @@ func (in *intake) ScanBody(channel, line []byte, i int) (uint64, int, jsonscan.F
 func (in *intake) read(channel int, o *message.Observation) (m *correlate.Message, mine bool) {
 	ch := &in.flow.Channels[channel]
 	plan := &ch.intake
-	m = &in.reduced.Message
-	*m = correlate.Message{IDs: m.IDs[:0], Listed: m.Listed[:0], Loose: m.Loose[:0]}
+	r := in.begin()
+	r.channel, m = channel, &r.Message
 	if plan.unwrap {
 		o = unwrapped(o)
 	}

@@ -7,6 +7,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"runtime/pprof"
 
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/internal/feed"
 	"github.com/flowcheck/flowcheck/internal/workload"
 	"github.com/flowcheck/flowcheck/message"
 	"github.com/flowcheck/flowcheck/report"
@@ -192,16 +194,8 @@ func (b *bench) judge() error {
 		return err
 	}
 	audit := flows.NewAudit(b.flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started})
-	reader.Bodies = audit.Bodies()
-	for {
-		event, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		audit.Add(event)
+	if err := feed.Feed(context.Background(), reader, audit); err != nil {
+		return err
 	}
 	b.result = audit.Result()
 	return report.JSON(io.Discard, b.result)

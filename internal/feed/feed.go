@@ -1,0 +1,123 @@
+// Package feed takes a recording to an audit, on as many cores as there are:
+//
+//	          ┌→ worker: lines → events → batch ┐
+//	reader → parts                               → audit, in their order
+//	          └→ worker: lines → events → batch ┘
+//
+// A part is a run of whole lines. The audit stays with the goroutine that calls,
+// and says the same as if it had been given event after event.
+package feed
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"sync"
+
+	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/message"
+)
+
+// Feed reads r to its end into the audit. The error names the line that cannot
+// be read, and what stands before it has been added; or it is ctx's.
+func Feed(ctx context.Context, r *message.Reader, a *flows.Audit) error {
+	if workers := runtime.GOMAXPROCS(0); workers > 1 {
+		return parallel(ctx, r, a, workers)
+	}
+	return alone(ctx, r, a)
+}
+
+// pause is how many events pass between two looks at the context.
+const pause = 4096
+
+func alone(ctx context.Context, r *message.Reader, a *flows.Audit) error {
+	r.Bodies = a.Bodies()
+	for n := 0; ; n++ {
+		if n%pause == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		event, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		a.Add(event)
+	}
+}
+
+// part is a run of lines on its way. Its memory goes round.
+type part struct {
+	lines *message.Reader
+	batch flows.Batch
+	done  chan error // what ended the lines; nil is their end
+}
+
+func parallel(ctx context.Context, r *message.Reader, a *flows.Audit, workers int) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	// No send blocks: each channel has room for all parts.
+	parts := 2*workers + 1
+	free, work, order := make(chan *part, parts), make(chan *part, parts), make(chan *part, parts)
+	for range parts {
+		free <- &part{done: make(chan error, 1)}
+	}
+	running.Go(func() {
+		defer close(work)
+		defer close(order)
+		split(ctx, r, free, func(p *part) { work <- p; order <- p })
+	})
+	for range workers {
+		reducer := a.Reducer()
+		running.Go(func() {
+			for p := range work {
+				p.done <- p.reduce(ctx, reducer)
+			}
+		})
+	}
+	for p := range order {
+		err := <-p.done
+		a.AddBatch(&p.batch)
+		if err != nil {
+			return err
+		}
+		free <- p
+	}
+	return ctx.Err()
+}
+
+// split hands out parts until there are no more lines.
+func split(ctx context.Context, r *message.Reader, free <-chan *part, hand func(*part)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case p := <-free:
+			var err error
+			if p.lines, err = r.Split(p.lines); err != nil {
+				return
+			}
+			hand(p)
+		}
+	}
+}
+
+// reduce reads the part to its end.
+func (p *part) reduce(ctx context.Context, r *flows.Reducer) error {
+	p.batch.Reset()
+	p.lines.Bodies = r.Bodies()
+	for {
+		event, err := p.lines.Next()
+		if errors.Is(err, io.EOF) {
+			return ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		r.Reduce(event, p.lines.Line(), &p.batch)
+	}
+}
