@@ -118,9 +118,12 @@ func (c *connector) config(f *flows.Flow, i int) (brokers.Adapter, brokers.Confi
 
 // masked is a URL without its secrets.
 func masked(raw string) string {
+	scheme, _, ok := strings.Cut(raw, "://")
+	if !ok {
+		return "…" // where a login would be in it is anybody's guess
+	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		scheme, _, _ := strings.Cut(raw, "://")
 		return scheme + "://…"
 	}
 	return u.Redacted()
