@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/internal/feed"
 	"github.com/flowcheck/flowcheck/message"
 )
 
@@ -69,23 +69,15 @@ func (a *app) verify(ctx context.Context, flow *flows.Flow, name string) (*flows
 		fmt.Fprintf(a.err, "flowcheck: note: %s was recorded of the flow %s, and is judged by %s\n", name, of, flow.Name)
 	}
 	audit := flows.NewAudit(flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started})
-	for n := 0; ; n++ {
-		if n%ctxInterval == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		event, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			return audit.Result(), nil
-		}
-		if err != nil {
-			return nil, input(fmt.Errorf("%s: %w", name, err))
-		}
-		audit.Add(event)
+	err = feed.Feed(ctx, reader, audit)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
+	if err != nil {
+		return nil, input(fmt.Errorf("%s: %w", name, err))
+	}
+	return audit.Result(), nil
 }
-
-// ctxInterval is how many events pass between two looks at the context.
-const ctxInterval = 4096
 
 // readBuffer is the read-ahead of a recording, in bytes.
 const readBuffer = 1 << 20
