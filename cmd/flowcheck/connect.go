@@ -80,7 +80,7 @@ func (c *connector) connect(ctx context.Context, f *flows.Flow, publish bool) (*
 // connectError names the broker and the way out; never its password.
 func connectError(cfg brokers.Config, err error) error {
 	err = fmt.Errorf("broker %s (%s): %w", cfg.Name, masked(cfg.URL), err)
-	if errors.Is(err, brokers.ErrUnreachable) {
+	if errors.Is(err, brokers.ErrUnreachable) && !strings.Contains(err.Error(), "certificate") {
 		return fmt.Errorf("%w; is it running? Another address: --broker %s=URL", err, cfg.Name)
 	}
 	return err

@@ -37,6 +37,9 @@ masks is hashed before it is written.`,
 			if err != nil {
 				return input(err)
 			}
+			if cmd.Flags().Changed("for") && length <= 0 {
+				return input(fmt.Errorf("--for %v: it must be longer than nothing", length))
+			}
 			flow, err := a.load(args[0], &flags)
 			if err == nil {
 				err = a.checkChannels(args[0], flow)
@@ -83,23 +86,32 @@ func (a *app) record(ctx context.Context, flow *flows.Flow, plan recordPlan) err
 	sys, err := c.connect(ctx, flow, false)
 	defer sys.close()
 	if err != nil {
-		return err
+		return trouble(err)
 	}
 	tape, err := a.newTape(plan.file)
 	if err != nil {
 		return input(err)
 	}
+	ends := "Ctrl-C ends it"
+	if plan.length > 0 {
+		ends = fmt.Sprintf("ends after %v or at Ctrl-C", plan.length)
+	}
+	began := a.now()
 	messages, err := scenarios.Record(ctx, scenarios.RecordConfig{
 		Flow: flow, Tappers: sys.tappers, Channels: sys.channels, Start: plan.start, For: plan.length,
 		Record: tape, Now: a.now,
-		Armed: func() { fmt.Fprintf(a.err, "recording to %s; Ctrl-C ends it\n", plan.file) },
+		Armed: func() { fmt.Fprintf(a.err, "recording to %s; %s\n", plan.file, ends) },
 	})
-	if closeErr := tape.close(); err == nil {
-		err = closeErr
+	if closeErr := tape.close(); closeErr != nil {
+		err = closeErr // if the recording failed, then for this reason
 	}
 	if err != nil {
-		return err
+		return trouble(err)
 	}
-	fmt.Fprintf(a.out, "%s: %s\n", plan.file, count(messages, "message"))
+	to := a.out
+	if tape.file == nil {
+		to = a.err
+	}
+	fmt.Fprintf(to, "%s: %s in %v\n", plan.file, count(messages, "message"), a.now().Sub(began).Round(time.Millisecond))
 	return nil
 }
