@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -142,6 +143,15 @@ func TestStreamRetentionIsAGap(t *testing.T) {
 	for range 60 {
 		s.publish(p, ch, body)
 	}
+	direct := s.open(s.config())
+	eventually(t, "the stream is cut", func() string {
+		e, err := direct.edgeOf(s.ctx(), ch.Stream, "first")
+		s.must(err)
+		if e.first < 10 {
+			return fmt.Sprint(e)
+		}
+		return ""
+	})
 	s.must(proxy.Start())
 	m := w.gap()
 	if !strings.Contains(m.Reason, "retention passed the tap: offset 1 was wanted") {
