@@ -33,8 +33,10 @@ format: $(TOOLS) ## format the files
 test: ## every test against the real brokers; PKG=./brokers/kafka/... for some
 	$(BROKERS) -- go test $(RACE) -count=1 -p 2 -timeout 8m $(PKG)
 
-bench: ## benchmarks, against the real brokers
+bench: ## benchmarks, against the real brokers, and how fast recordings are judged
 	$(BROKERS) -- go test -run='^$$' -bench=. -benchmem -p 1 -timeout 30m $(PKG)
+	go run ./internal/enginebench
+	go run ./internal/enginebench -more
 
 fuzz: ## fuzz each target for FUZZTIME (30s)
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed -E 's|/[^/]*:func | |' | sort | \

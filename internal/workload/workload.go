@@ -69,9 +69,10 @@ var steps = [4]struct{ channel, kind string }{
 var began = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 
 const (
-	tick   = time.Millisecond // between the beginnings of two chains
-	lateBy = 2 * time.Minute
-	pad    = "a note that makes the message as long as messages are, for nobody to read, and then a little longer"
+	maxTick = time.Millisecond // between the beginnings of two chains
+	apart   = 20 * time.Second // of two steps, at most: even two of them are within the flow's minute
+	lateBy  = 2 * time.Minute
+	pad     = "a note that makes the message as long as messages are, for nobody to read, and then a little longer"
 )
 
 // fault is what is wrong with a chain.
@@ -88,6 +89,7 @@ const (
 // generator writes one recording.
 type generator struct {
 	cfg     Config
+	tick    time.Duration
 	w       *bufio.Writer
 	faults  []fault
 	offsets [4]int64
@@ -100,6 +102,7 @@ func Write(w io.Writer, cfg Config) (Faults, error) {
 	count := g.choose()
 	fmt.Fprintf(g.w, `{"flowcheck":"recording/1","flow":"workload","started":%q}`+"\n", began.Format(time.RFC3339Nano))
 	lag := max(1, cfg.Open/3)
+	g.tick = min(maxTick, apart/time.Duration(lag))
 	var delayed []int
 	for i := range cfg.Chains + 3*lag {
 		for step := range steps {
@@ -108,11 +111,11 @@ func Write(w io.Writer, cfg Config) (Faults, error) {
 			}
 		}
 	}
-	end := cfg.Chains + 3*lag + int(lateBy/tick)
+	end := cfg.Chains + 3*lag + int(lateBy/g.tick)
 	for _, chain := range delayed {
 		g.message(end, chain, 3)
 	}
-	fmt.Fprintf(g.w, `{"mark":"end","seen":%q}`+"\n", began.Add(time.Duration(end)*tick+10*time.Minute).Format(time.RFC3339Nano))
+	fmt.Fprintf(g.w, `{"mark":"end","seen":%q}`+"\n", began.Add(time.Duration(end)*g.tick+10*time.Minute).Format(time.RFC3339Nano))
 	return count, g.w.Flush()
 }
 
@@ -160,7 +163,7 @@ func (g *generator) chain(i, chain, step int, delayed []int) []int {
 
 // message writes one line of some 460 bytes.
 func (g *generator) message(i, chain, step int) {
-	at := began.Add(time.Duration(i) * tick)
+	at := began.Add(time.Duration(i) * g.tick)
 	b := g.line[:0]
 	b = append(b, `{"channel":"`...)
 	b = append(b, steps[step].channel...)

@@ -1,0 +1,28 @@
+package correlate
+
+import (
+	"fmt"
+	"testing"
+)
+
+// BenchmarkFind looks chains up by their ids, in an order that no cache helps.
+func BenchmarkFind(b *testing.B) {
+	for _, open := range []int{1_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("open=%d", open), func(b *testing.B) {
+			x := newIndex()
+			keys := make([]key, open)
+			for i := range keys {
+				keys[i] = key{order, fmt.Sprint("o-", i)}
+				c := &Chain{}
+				c.IDs = append(c.first[:0], ID(keys[i]))
+				x.set(keys[i], c)
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if x.find(keys[i*7919%open]) == nil {
+					b.Fatal("lost")
+				}
+			}
+		})
+	}
+}
