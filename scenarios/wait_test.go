@@ -272,7 +272,10 @@ func TestOneClockOfTwoIsBehind(t *testing.T) {
 		r := newRig(t, timed, memory.Options{})
 		r.deafen()
 		r.shift(-10*time.Second, 0)
-		r.tape.on = once(func() { r.emit("d", body{"id": "foreign"}) })
+		r.tape.on = once(func() {
+			r.emit("b", body{"id": "foreign"}) // so that the deadline goes by the brokers' time
+			r.emit("d", body{"id": "foreign"})
+		})
 		result, _ := r.runWith(slowly("a", 1900*time.Millisecond))
 		wantState(t, result, flows.Pass)
 	})
@@ -289,7 +292,11 @@ func TestLagIsLearntLate(t *testing.T) {
 		r.deafen()
 		r.cfg.Parallel = 2
 		r.shift(-10*time.Second, 0)
-		r.cfg.Publishers[0] = slowPublisher{r.cfg.Publishers[0], 20 * time.Second}
+		r.cfg.Publishers[0] = hook{r.cfg.Publishers[0], func() error {
+			pause(t.Context(), 20*time.Second)
+			r.emit("b", body{"id": "foreign"}) // so that the deadline goes by the brokers' time
+			return nil
+		}}
 		r.cfg.Publishers[1] = slowPublisher{r.cfg.Publishers[1], 20*time.Second - settle - time.Millisecond}
 		result, _ := r.runWith(slowly("a", 1900*time.Millisecond))
 		if got := states(result); got != "through: pass, another: unknown" || len(result.Findings) > 0 {
