@@ -64,12 +64,14 @@ func (r *reader) catchUp(ctx context.Context) error {
 	for empty := there == 0; ; {
 		got, left, err := r.look(ctx)
 		switch {
+		case err != nil && ctx.Err() != nil:
+			return fmt.Errorf("%d messages are left: %w", there, err)
 		case err != nil:
 			return err
 		case empty && got+left == 0, r.reached(g):
 			return nil
 		}
-		empty = left == 0
+		empty, there = left == 0, left
 		if got == 0 && !empty {
 			if err := r.pace(ctx); err != nil {
 				return err
@@ -141,6 +143,10 @@ func (r *reader) pace(ctx context.Context) error {
 	}
 }
 
+// clockSlack is how far SQS's clock may be beyond what it tells: it tells whole
+// seconds, and ElasticMQ tells them up to a second late.
+const clockSlack = 2 * time.Second
+
 // goal is what a CatchUp waits for while messages keep coming.
 type goal struct {
 	before time.Time // by SQS's clock: what was sent later did not exist at the call
@@ -148,20 +154,25 @@ type goal struct {
 	newer  int       // batches handed on since the last that held a message sent before
 }
 
-// newGoal notes, and returns, how much there is at this moment. SQS tells its time in whole
-// seconds.
+// newGoal notes, and returns, how much there is at this moment. What is handed on while SQS is asked is taken off, for
+// its answer may count it; else a goal could be out of reach.
 func (r *reader) newGoal(ctx context.Context) (*goal, int, error) {
+	g := &goal{before: time.Now().AddDate(1, 0, 0)} // so far, everything was sent before
+	r.mu.Lock()
+	r.goals[g] = true
+	r.mu.Unlock()
 	c, now, err := count(ctx, r.sqs, r.url)
 	if err != nil && (ctx.Err() != nil || !isAbsent(err)) {
+		r.drop(g)
 		return nil, 0, failure(ctx, "ask the queue", err)
 	}
 	if now.IsZero() {
 		now = time.Now()
 	}
-	g := &goal{before: now.Truncate(time.Second).Add(time.Second), left: c.total()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.goals[g] = true
+	g.before = now.Truncate(time.Second).Add(clockSlack)
+	g.left += c.total()
 	return g, c.total(), nil
 }
 
@@ -170,6 +181,10 @@ func (r *reader) drop(g *goal) {
 	defer r.mu.Unlock()
 	delete(r.goals, g)
 }
+
+// manyNewer is how many batches of newer messages in a row prove, against SQS's
+// approximate count, that no older one is left.
+const manyNewer = 50
 
 // reached tells whether all that was there has been handed on, as far as can be
 // told: as many messages were, none of that time is at hand, and more batches in
@@ -182,7 +197,7 @@ func (r *reader) reached(g *goal) bool {
 			return false
 		}
 	}
-	return g.left <= 0 && g.newer > helpers+1
+	return g.left <= 0 && g.newer > helpers+1 || g.newer > manyNewer
 }
 
 // taken notes a batch that was received. The func that it returns is called once

@@ -125,6 +125,17 @@ func TestGoalIsReachedWhenOnlyNewerMessagesCome(t *testing.T) {
 	if !r.reached(g) {
 		t.Errorf("all was handed on: %+v", g)
 	}
+	g.left = 1 // SQS had counted one too many
+	for range manyNewer - helpers - 2 {
+		deliver(1, newer)
+	}
+	if r.reached(g) {
+		t.Errorf("against the count, too early: %+v", g)
+	}
+	deliver(1, newer)
+	if !r.reached(g) {
+		t.Errorf("against the count: %+v", g)
+	}
 	deliver(0, old) // and was not handed on
 	if r.reached(g) {
 		t.Errorf("an old one came back: %+v", g)
