@@ -96,8 +96,9 @@ type Entry struct {
 
 // Detail is what only dead-lettered and stray entries have.
 type Detail struct {
-	// Origin is the channel that the message came from, -1 if not known, and
-	// OriginAt its position there, if the headers say it.
+	// Origin is the channel that the message came from, -1 if not known, Elsewhere
+	// if it is none of the flow's, and OriginAt its position there, if the headers
+	// say it.
 	Origin   int16
 	OriginAt message.Position
 	// Payloads are hashes that the origin's payload may have, where an
@@ -110,6 +111,9 @@ type Detail struct {
 	Stray StrayKind
 	Text  string
 }
+
+// Elsewhere is the origin of a message that came from no channel of the flow.
+const Elsewhere int16 = -2
 
 // StrayKind tells why a message that is no step is in a chain.
 type StrayKind uint8
@@ -149,6 +153,9 @@ type Chain struct {
 	Entries []Entry
 	// Full tells that entries beyond the limit were not kept.
 	Full bool
+	// Remnant tells that chains had been closed early when this one began: it may
+	// be the rest of one of them.
+	Remnant bool
 
 	shared bool   // other chains may have some of the entries
 	parent *Chain // set once the chain has been merged into another

@@ -38,6 +38,7 @@ type Engine struct {
 	oldest   *Chain // the chain that was quiet longest
 	newest   *Chain
 	count    int
+	early    bool // some chain was closed early
 	now      Instant
 }
 
@@ -138,7 +139,7 @@ func (e *Engine) tie(ids []ID) *Chain {
 		}
 	}
 	if c == nil {
-		c = &Chain{touched: Never, Entries: make([]Entry, 0, e.cfg.EntryHint)}
+		c = &Chain{touched: Never, Remnant: e.early, Entries: make([]Entry, 0, e.cfg.EntryHint)}
 		c.IDs = c.first[:0]
 		e.append(c)
 		e.count++
@@ -172,9 +173,6 @@ func (e *Engine) name(c *Chain, id ID) {
 // spell keeps the smaller of two spellings of one id, so that the order of
 // arrival does not decide how a report names the chain.
 func (c *Chain) spell(id ID, k key) {
-	if k.Value == id.Value && len(c.IDs) == 1 {
-		return
-	}
 	for i := range c.IDs {
 		have := &c.IDs[i]
 		if have.Name == id.Name && have.Value != id.Value && id.Value < have.Value && canonicalID(*have) == k {
@@ -190,6 +188,9 @@ func (e *Engine) address(id ID, m *Message) bool {
 	c := e.index.find(k)
 	switch {
 	case c != nil:
+		if m.Opens {
+			c.spell(id, k)
+		}
 	case m.Opens:
 		c = e.tie([]ID{id})
 	default:
@@ -246,13 +247,13 @@ func (e *Engine) merge(a, b *Chain) *Chain {
 		a, b = b, a
 	}
 	for i := range b.Entries {
-		if b.shared {
+		if a.shared || b.shared {
 			e.share(a, &b.Entries[i])
 		} else {
 			e.put(a, &b.Entries[i])
 		}
 	}
-	a.Full = a.Full || b.Full
+	a.Full, a.Remnant = a.Full || b.Full, a.Remnant || b.Remnant
 	a.IDs = append(a.IDs, b.IDs...)
 	for _, id := range b.Met {
 		if !a.met(id) {

@@ -19,6 +19,8 @@ type Horizon struct {
 	EndDecides bool
 	// Channels by index in the flow.
 	Channels []ChannelHorizon
+
+	first Instant // arrival
 }
 
 // ChannelHorizon is a channel's part of the Horizon.
@@ -29,8 +31,6 @@ type ChannelHorizon struct {
 	Timed bool
 
 	partitions []partition
-	last       Instant // latest message, by broker time, else arrival
-	lastSeen   Instant
 	named      recent // opaque positions read lately
 }
 
@@ -43,16 +43,14 @@ type Gap struct {
 // partition is how far one partition, or a whole queue, has been read.
 type partition struct {
 	number     int32
-	time, seen Instant
+	time, seen Instant // the latest
+	last       Instant // of the last message: its broker time, else its arrival
 	read       spans
 }
 
 // NewHorizon returns the horizon of n channels before the first message.
 func NewHorizon(n int, started Instant) *Horizon {
-	h := &Horizon{Started: started, End: Never, Channels: make([]ChannelHorizon, n)}
-	for i := range h.Channels {
-		h.Channels[i].last, h.Channels[i].lastSeen = Never, Never
-	}
+	h := &Horizon{Started: started, End: Never, first: Never, Channels: make([]ChannelHorizon, n)}
 	return h
 }
 
@@ -72,26 +70,45 @@ func (h *Horizon) Read(channel int, at message.Position, time, seen Instant) boo
 		p.time = max(p.time, time)
 	}
 	p.seen = max(p.seen, seen)
-	c.lastSeen = max(c.lastSeen, seen)
-	if time == Never {
-		time = seen
+	if p.last = time; time == Never {
+		p.last = seen
 	}
-	c.last = max(c.last, time)
+	if h.first == Never || seen < h.first {
+		h.first = seen
+	}
 	return true
 }
 
-// Lost notes a gap that was told at the instant to.
+// Began is when the taps were armed; where nobody said it, when the first message
+// was seen. Never: there was none.
+func (h *Horizon) Began() Instant {
+	if h.Started.Known() {
+		return h.Started
+	}
+	return h.first
+}
+
+// Lost notes a gap that was told at the instant to. The loss may be of any
+// partition: it begins with the last message of the one that is furthest behind.
 func (h *Horizon) Lost(channel int, to Instant, reason string) {
 	c := &h.Channels[channel]
-	c.Gaps = append(c.Gaps, Gap{From: c.last, To: max(to, c.last), Reason: reason})
+	from := Never
+	for i := range c.partitions {
+		if last := c.partitions[i].last; from == Never || last < from {
+			from = last
+		}
+	}
+	c.Gaps = append(c.Gaps, Gap{From: from, To: max(to, from), Reason: reason})
 }
 
 // ReadPast reports whether the channel has been read past the instant, by
 // broker time or by arrival: its slowest partition, or the end of all.
 func (h *Horizon) ReadPast(channel int, t Instant, arrival bool) bool {
-	if h.End != Never && h.End >= t {
-		return true
-	}
+	return h.End != Never && h.End >= t || h.PartitionsPast(channel, t, arrival)
+}
+
+// PartitionsPast is ReadPast by the messages alone.
+func (h *Horizon) PartitionsPast(channel int, t Instant, arrival bool) bool {
 	c := &h.Channels[channel]
 	if len(c.partitions) == 0 {
 		return false
@@ -119,6 +136,17 @@ func (h *Horizon) LossIn(channel int, from, to Instant) (int, bool) {
 	return 0, false
 }
 
+// LossesIn returns the indices of all gaps of the channel that meet the window.
+func (h *Horizon) LossesIn(channel int, from, to Instant) []int {
+	var all []int
+	for i, g := range h.Channels[channel].Gaps {
+		if g.From <= to && g.To >= from {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
 func (c *ChannelHorizon) partition(at message.Position) *partition {
 	number := at.Partition
 	for i := range c.partitions {
@@ -126,7 +154,7 @@ func (c *ChannelHorizon) partition(at message.Position) *partition {
 			return &c.partitions[i]
 		}
 	}
-	c.partitions = append(c.partitions, partition{number: number, time: Never, seen: Never})
+	c.partitions = append(c.partitions, partition{number: number, time: Never, seen: Never, last: Never})
 	return &c.partitions[len(c.partitions)-1]
 }
 

@@ -38,6 +38,7 @@ func (e *Engine) unlink(c *Chain) {
 // that are too many.
 func (e *Engine) forget() {
 	for e.cfg.MaxChains > 0 && e.count > e.cfg.MaxChains {
+		e.early = true
 		e.release(e.oldest, true)
 	}
 	if e.cfg.Remember <= 0 {
