@@ -63,7 +63,7 @@ func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 		flow: f, cfg: cfg, intake: newIntake(f),
 		byID: map[correlate.ID][]*scenarioRun{}, strays: map[uint64]bool{}, touched: map[gapRef]bool{},
 		horizon: correlate.NewHorizon(len(f.Channels), correlate.InstantOf(cfg.Started)),
-		judge:   judge{flow: f},
+		judge:   judge{flow: f, want: -1},
 	}
 	if cfg.MaxChains == 0 {
 		cfg.MaxChains = DefaultMaxChains
@@ -146,7 +146,7 @@ func (a *Audit) follow(r *reduced, chain *correlate.Chain) {
 	e, ch := &r.Entry, &a.flow.Channels[r.channel]
 	for i, tap := range ch.intake.rules {
 		s := sighting{
-			place: place{e.Position, e.Time, e.Seen, chain}, entry: e, channel: ch,
+			place: place{e.Position, e.Time, e.Seen, chain, e.Producer}, entry: e, channel: ch,
 			by: r.values[2*i], per: r.values[2*i+1],
 		}
 		if !s.per.IsNil() {

@@ -20,7 +20,7 @@ func (a *Audit) done(c *correlate.Chain, early bool) {
 		}
 		return
 	}
-	v := a.judge.judge(c, a.horizon)
+	v := a.verdict(c, mine)
 	if v.Due.Known() && !early && !a.closing {
 		// Forgotten by its ids, but not judged yet: the end may still say how far
 		// the channel of an absent step was read.
@@ -38,16 +38,26 @@ func (a *Audit) done(c *correlate.Chain, early bool) {
 			a.strays[c.Entries[i].Seq] = true
 		}
 	}
-	for _, g := range a.judge.gaps {
-		a.touched[g] = true
-	}
 	for _, l := range a.spans {
 		l.observe(&a.judge)
 	}
 	for _, s := range mine {
 		s.judge(a, &v)
 	}
+	for _, g := range a.judge.gaps {
+		a.touched[g] = true
+	}
 	a.count(c, &v)
+}
+
+// verdict judges a chain, given the scenarios that it is of: an outcome that
+// they ask for goes before another that the chain has as well.
+func (a *Audit) verdict(c *correlate.Chain, mine []*scenarioRun) Verdict {
+	a.judge.want = -1
+	for _, s := range mine {
+		a.judge.want = slices.IndexFunc(a.flow.Outcomes, func(o Outcome) bool { return o.Name == s.mark.Outcome })
+	}
+	return a.judge.judge(c, a.horizon)
 }
 
 // count adds a chain's verdict to the result.

@@ -72,12 +72,9 @@ func (s *scenarioRun) judgeOutcome(a *Audit, v *Verdict) {
 	}
 	j := &a.judge
 	if want >= 0 && j.reach&(1<<want) != 0 {
-		if j.complete(want) {
-			v.Outcome = want
-			return
-		}
-		if hopeless, reason := j.hopeless(want); !hopeless {
-			v.Unknowns = append(v.Unknowns, reason)
+		if hopeless, l := j.hopeless(want); !hopeless {
+			v.Unknowns = append(v.Unknowns, l.reason)
+			j.gaps = append(j.gaps, l.gaps...)
 			v.Due = j.verdict.Due
 			return
 		}
@@ -108,7 +105,7 @@ func (s *scenarioRun) judgeChecks(a *Audit, v *Verdict) {
 	own := j.verdict
 	j.verdict = *v
 	for _, check := range s.scenario.checks {
-		if j.lacks(check) {
+		if j.lacking(check) >= 0 {
 			continue
 		}
 		frame := j.stepFrame(nil)
@@ -203,7 +200,7 @@ func (a *Audit) waitFor(s *scenarioRun, w *Wait) {
 	for i := range c.Entries {
 		w.Last = max(w.Last, c.Entries[i].Seen)
 	}
-	v := a.judge.judge(c, a.horizon)
+	v := a.verdict(c, []*scenarioRun{s})
 	a.flow.name(c, &v)
 	trial := *s
 	trial.judge(a, &v)

@@ -1,6 +1,8 @@
 package flows
 
 import (
+	"slices"
+
 	"github.com/flowcheck/flowcheck/expression"
 	"github.com/flowcheck/flowcheck/flows/source"
 )
@@ -172,7 +174,7 @@ func (c *compiler) chainProgram(t source.Text, scope *expression.Scope, own int)
 	}
 	p := &program{source: t.Value}
 	for _, ref := range expr.Steps {
-		if int(ref) != own && ref != expression.Own && !c.flow.Steps[ref].Optional {
+		if int(ref) != own && ref != expression.Own {
 			p.needs = append(p.needs, int(ref))
 		}
 	}
@@ -234,6 +236,15 @@ func (c *compiler) compileOutcomes() {
 	for i := range c.flow.Steps {
 		s := &c.flow.Steps[i]
 		s.fits = s.Optional && s.outcomes == 0
+	}
+	for i := range c.flow.Outcomes {
+		o := &c.flow.Outcomes[i]
+		o.members = slices.Clone(o.Steps)
+		for s := range c.flow.Steps {
+			if c.flow.Steps[s].fits {
+				o.members = append(o.members, s)
+			}
+		}
 	}
 }
 

@@ -128,7 +128,10 @@ type Outcome struct {
 	Name  string
 	Steps []int // in the order of the file
 
-	checks []*program
+	// members are those, and the optional steps that no outcome lists: they may be
+	// in any, and where they come their count is judged.
+	members []int
+	checks  []*program
 }
 
 // Mask is a part of messages that is hashed before it leaves memory.
@@ -142,7 +145,7 @@ type Mask struct {
 type program struct {
 	*expression.Program
 	source string
-	// needs are the steps that it reads and that are not optional: while one of
-	// them is absent, what hangs on it is not judged.
+	// needs are the steps that it reads beside its own: while one of them is
+	// absent that is not optional, what hangs on it is not judged.
 	needs []int
 }

@@ -60,7 +60,8 @@ func (in *intake) reduce(o *message.Observation, near bool) *reduced {
 		return r
 	}
 	if _, r.mine = in.read(channel, o); !r.mine {
-		r.Entry = correlate.Entry{Position: o.Position, Time: correlate.InstantOf(o.Time), Seen: correlate.InstantOf(o.Seen)}
+		plan := &in.flow.Channels[channel].intake
+		r.Entry = correlate.Entry{Position: o.Position, Time: in.time(plan, o), Seen: correlate.InstantOf(o.Seen)}
 		return r
 	}
 	plan := &in.flow.Channels[channel].intake
@@ -143,6 +144,8 @@ func (in *intake) read(channel int, o *message.Observation) (m *correlate.Messag
 	in.detail(ch, problem)
 	if m.Entry.Step != correlate.NoStep {
 		m.Entry.Fields = in.retained(&in.flow.Steps[m.Entry.Step])
+	}
+	if m.Entry.Step != correlate.NoStep || len(plan.rules) > 0 {
 		m.Entry.ID = in.messageID(plan, o)
 		m.Entry.Copy = in.dead || deadletter.IsCopy(o)
 	}
@@ -161,7 +164,7 @@ func (in *intake) extract(ch *Channel, o *message.Observation) (problem string) 
 	}
 	in.frame.Self = in.slots
 	in.dead = false
-	if plan.death || ch.DeadLetters != nil {
+	if plan.death || ch.takesCopies() {
 		in.death, in.dead = deadletter.Read(o)
 	}
 	problem = in.body(plan, o)

@@ -27,12 +27,14 @@ func (in *intake) detail(ch *Channel, problem string) {
 	case ch.Only:
 		kind = correlate.Unexpected
 	}
-	if kind == correlate.NotStray && ch.DeadLetters == nil {
+	if kind == correlate.NotStray && !ch.takesCopies() {
 		return
 	}
 	d := &correlate.Detail{Origin: -1, Lifted: true, Stray: kind, Text: problem}
-	if ch.DeadLetters != nil {
+	if ch.takesCopies() {
 		in.findOrigin(ch, d)
+	}
+	if ch.DeadLetters != nil {
 		in.lift(ch, d)
 	}
 	e.Detail = d
@@ -52,12 +54,15 @@ func (in *intake) findOrigin(ch *Channel, d *correlate.Detail) {
 	if !in.dead {
 		return
 	}
-	at := in.flow.channelOf(&in.death.Origin, ch)
-	if at < 0 {
-		return
+	origin := &in.death.Origin
+	at := in.flow.channelOf(origin, ch)
+	switch {
+	case at >= 0:
+		d.Origin = int16(at)
+	case origin.Topic != "":
+		d.Origin = correlate.Elsewhere
 	}
-	d.Origin = int16(at)
-	if p, n := in.death.Origin.Partition, in.death.Origin.Offset; p != nil && n != nil && in.flow.Channels[at].Topic != "" {
+	if p, n := origin.Partition, origin.Offset; p != nil && n != nil && origin.Topic != "" {
 		d.OriginAt = message.At(*p, *n)
 	}
 }
@@ -141,7 +146,7 @@ func (in *intake) deathRecord(ch *Channel) payload.Value {
 	}
 	if at := in.flow.channelOf(&d.Origin, ch); at >= 0 {
 		text(&origin, "channel", in.flow.Channels[at].Name)
-	} else if len(ch.DeadLetters) == 1 {
+	} else if len(ch.DeadLetters) == 1 && d.Origin.Topic == "" {
 		text(&origin, "channel", in.flow.Channels[ch.DeadLetters[0]].Name)
 	}
 	text(&origin, "topic", d.Origin.Topic)

@@ -1,7 +1,6 @@
 package flows
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -45,7 +44,7 @@ func (v *Verdict) State() State {
 // Judge says what the flow says of the chain, given what the taps can vouch
 // for. It changes neither and may be called from any goroutine.
 func (f *Flow) Judge(c *correlate.Chain, h *correlate.Horizon) Verdict {
-	j := judge{flow: f}
+	j := judge{flow: f, want: -1}
 	return j.judge(c, h)
 }
 
@@ -57,26 +56,44 @@ type judge struct {
 	verdict Verdict
 
 	order []*correlate.Entry // canonical
-	at    []correlate.Instant
-	steps []occurrences // by step
-	reach uint64        // the outcomes that the chain's steps leave
-	first struct{ time, seen correlate.Instant }
+	steps []occurrences      // by step
+	reach uint64             // the outcomes that the chain's steps leave
+	first beginning
 	frame expression.Frame
 	built bool // frame has the chain's steps
 
 	gaps []gapRef // that made something unknown
+	// want is the outcome that the chain's scenario must have, -1 for none: it
+	// goes before others that the chain has as well.
+	want int
 	// sameTime counts, by step and over all chains, the messages that bear their
 	// predecessor's very time, so that a deadline between them means nothing.
 	sameTime []int
 }
 
+// beginning is the chain's first message: its broker time, Never where it has
+// none, and when it came by what clock it has. seen is the first arrival of any.
+type beginning struct{ time, seen, at correlate.Instant }
+
 // occurrences are the messages of one step in a chain, in canonical order.
 type occurrences struct {
-	all  []*correlate.Entry // without the copies that pass
-	out  bool               // no outcome in reach has the step
-	min  int
-	max  int // -1: no bound
-	open bool
+	all []*correlate.Entry // without the copies that pass
+	out bool               // no outcome in reach has the step
+	min int
+	max int // -1: no bound
+	// hangs is the absent step on which the count hangs, -1 for none.
+	hangs int
+	// bad tells that the count came to value, which is no number.
+	bad   bool
+	value payload.Value
+}
+
+// came are the messages, none of a step that is unexpected.
+func (o *occurrences) came() []*correlate.Entry {
+	if o.out {
+		return nil
+	}
+	return o.all
 }
 
 // kept are those that the step may have; the rest are surplus.
@@ -89,7 +106,7 @@ func (o *occurrences) kept() []*correlate.Entry {
 
 // last returns the last message that counts, nil where there is none.
 func (o *occurrences) last() *correlate.Entry {
-	if o.out || len(o.all) == 0 {
+	if o.out {
 		return nil
 	}
 	if kept := o.kept(); len(kept) > 0 {
@@ -104,8 +121,8 @@ func (j *judge) judge(c *correlate.Chain, h *correlate.Horizon) Verdict {
 	j.built, j.gaps = false, j.gaps[:0]
 	j.sort()
 	j.group()
-	j.bounds()
 	j.narrow()
+	j.bounds()
 	for s := range j.steps {
 		j.judgeStep(s)
 	}
@@ -146,173 +163,6 @@ func (f *Flow) label(c *correlate.Chain) (string, map[string]string) {
 		}
 	}
 	return label, ids
-}
-
-// sort puts the entries into the canonical order: by time, but never against
-// the order of a partition.
-func (j *judge) sort() {
-	j.order, j.at = j.order[:0], j.at[:0]
-	j.first.time, j.first.seen = correlate.Never, correlate.Never
-	for i := range j.chain.Entries {
-		e := &j.chain.Entries[i]
-		j.order = append(j.order, e)
-		if e.Step == correlate.NoStep {
-			continue
-		}
-		if e.Time.Known() && (!j.first.time.Known() || e.Time < j.first.time) {
-			j.first.time = e.Time
-		}
-		if !j.first.seen.Known() || e.Seen < j.first.seen {
-			j.first.seen = e.Seen
-		}
-	}
-	sortEntries(j.order)
-}
-
-// sortEntries sorts by partition order first, which gives each entry a time
-// that does not go back within its partition, and then by that time.
-func sortEntries(entries []*correlate.Entry) {
-	if len(entries) < 2 {
-		return
-	}
-	slices.SortFunc(entries, byPlace)
-	times := make(map[*correlate.Entry]correlate.Instant, 0)
-	for i := 1; i < len(entries); i++ {
-		a, b := entries[i-1], entries[i]
-		before, ok := times[a]
-		if !ok {
-			before = a.At()
-		}
-		if a.Channel == b.Channel && a.Position.Ordered(b.Position) && b.At() < before {
-			times[b] = before
-		}
-	}
-	slices.SortStableFunc(entries, func(a, b *correlate.Entry) int {
-		ta, tb := a.At(), b.At()
-		if len(times) > 0 {
-			if t, ok := times[a]; ok {
-				ta = t
-			}
-			if t, ok := times[b]; ok {
-				tb = t
-			}
-		}
-		return cmp.Compare(ta, tb)
-	})
-}
-
-func byPlace(a, b *correlate.Entry) int {
-	return cmp.Or(
-		cmp.Compare(a.Channel, b.Channel),
-		cmp.Compare(a.Position.Kind, b.Position.Kind),
-		cmp.Compare(a.Position.Partition, b.Position.Partition),
-		cmp.Compare(a.Position.Offset, b.Position.Offset),
-		cmp.Compare(a.Seen, b.Seen),
-		cmp.Compare(a.Position.ID, b.Position.ID),
-		cmp.Compare(a.Body, b.Body),
-	)
-}
-
-// group sorts the entries into steps, leaving out the copies that pass.
-func (j *judge) group() {
-	n := len(j.flow.Steps)
-	if cap(j.steps) < n {
-		j.steps = make([]occurrences, n)
-	}
-	j.steps = j.steps[:n]
-	for s := range j.steps {
-		j.steps[s] = occurrences{all: j.steps[s].all[:0]}
-	}
-	for _, e := range j.order {
-		if e.Step == correlate.NoStep {
-			continue
-		}
-		s := &j.steps[e.Step]
-		if j.passes(s.all, e) {
-			continue
-		}
-		s.all = append(s.all, e)
-	}
-}
-
-// passes reports whether e is a copy of an earlier message of its step that is
-// no double.
-func (j *judge) passes(earlier []*correlate.Entry, e *correlate.Entry) bool {
-	if len(earlier) == 0 {
-		return false
-	}
-	ch := &j.flow.Channels[e.Channel]
-	if e.Copy && ch.DeadLetters == nil && ch.Retries == nil {
-		j.verdict.Retried++
-		return true
-	}
-	for _, o := range earlier {
-		if ch.redelivery(o, e) {
-			j.verdict.Redelivered++
-			return true
-		}
-	}
-	return false
-}
-
-// redelivery reports whether b is a further copy of a that the channel allows.
-func (ch *Channel) redelivery(a, b *correlate.Entry) bool {
-	switch ch.Redeliveries {
-	case RedeliveriesAllow:
-		return identical(a, b)
-	case RedeliveriesSameID:
-		return a.ID != 0 && a.ID == b.ID
-	default:
-		return false
-	}
-}
-
-// identical reports whether two messages of one channel have the same key and
-// payload bytes.
-func identical(a, b *correlate.Entry) bool {
-	return a.Body == b.Body && a.Key == b.Key && a.Tombstone == b.Tombstone && a.HasKey == b.HasKey
-}
-
-// bounds evaluates how often each step may occur.
-func (j *judge) bounds() {
-	for i := range j.steps {
-		step, o := &j.flow.Steps[i], &j.steps[i]
-		o.min, o.max = step.Min, step.Max
-		if step.count == nil {
-			continue
-		}
-		if j.lacks(step.count) {
-			// What hangs on an absent step is not judged.
-			o.min, o.max, o.open = 1, -1, true
-			continue
-		}
-		v := step.count.Eval(j.stepFrame(nil))
-		switch {
-		case v.Kind() == payload.Int && v.Int() >= 0:
-			o.min, o.max = int(v.Int()), int(v.Int())
-		case v.Kind() == payload.Bool && v.Bool():
-			o.min, o.max = 1, 1
-		case v.Kind() == payload.Bool:
-			o.min, o.max = 0, 0
-		default:
-			o.min, o.max, o.open = 0, -1, true
-			j.find(Finding{
-				Kind: Mismatch, Step: step.Name,
-				Text:     "the count of " + step.Name + " is no number",
-				Expected: "count: " + step.count.source, Actual: payload.Short(v, shortValue),
-			})
-		}
-	}
-}
-
-// lacks reports whether a step that the program needs is absent.
-func (j *judge) lacks(p *program) bool {
-	for _, s := range p.needs {
-		if len(j.steps[s].all) == 0 || j.steps[s].out {
-			return true
-		}
-	}
-	return false
 }
 
 // narrow finds the outcomes in reach, and the steps that none of them allows.
@@ -417,7 +267,7 @@ func (j *judge) buildFrame() {
 	j.frame.Steps = resized(j.frame.Steps, n)
 	j.frame.Lists = resized(j.frame.Lists, n)
 	for s := range j.steps {
-		all := j.steps[s].all
+		all := j.steps[s].came()
 		if !j.flow.Steps[s].Counted {
 			if len(all) > 0 {
 				j.frame.Steps[s] = fieldsOf(all[0])

@@ -18,8 +18,8 @@ func (j *judge) judgeCopies() {
 		if ch.DeadLetters == nil || ch.Copy == CopyNone || e.Detail == nil {
 			continue
 		}
-		if origin := j.origin(ch, e); origin != nil && !j.copyOfAny(ch, e) {
-			j.judgeCopy(ch, e, origin)
+		if origin := j.alteredFrom(ch, e); origin != nil {
+			j.altered(ch, e, origin)
 		}
 	}
 }
@@ -49,44 +49,33 @@ func strayFinding(ch *Channel, e *correlate.Entry, evidence []Evidence) Finding 
 	return f
 }
 
-// origin finds the message that e is a copy of: by the position in its headers,
-// else the chain's last message on the origin's channel.
-func (j *judge) origin(ch *Channel, e *correlate.Entry) *correlate.Entry {
+// alteredFrom is the message that e is an altered copy of: by the position in its
+// headers, else the chain's last on the origin's channel. Where there is no
+// position any of them may be the origin, so that a copy of any is unaltered. nil:
+// it is unaltered, or its origin was not seen or is not known.
+func (j *judge) alteredFrom(ch *Channel, e *correlate.Entry) *correlate.Entry {
 	var found *correlate.Entry
+	several := false
 	for _, o := range j.order {
 		if o == e || !slices.Contains(ch.DeadLetters, int(o.Channel)) || o.Step == correlate.NoStep {
 			continue
 		}
-		if e.Detail.Origin >= 0 && o.Channel != e.Detail.Origin {
+		if e.Detail.Origin != -1 && o.Channel != e.Detail.Origin {
 			continue
 		}
-		if e.Detail.OriginAt != (correlate.Entry{}).Position {
-			if o.Position == e.Detail.OriginAt {
-				return o
-			}
+		if e.Detail.OriginAt != (correlate.Entry{}).Position && o.Position != e.Detail.OriginAt {
 			continue
 		}
-		if found != nil && found.Channel != o.Channel && e.Detail.Origin < 0 {
-			return nil // it may come from either
+		if j.differs(ch, e, o) == "" {
+			return nil
 		}
+		several = several || found != nil && found.Channel != o.Channel
 		found = o
 	}
+	if several {
+		return nil // it may come from either
+	}
 	return found
-}
-
-// copyOfAny reports whether e, whose headers give no position, is an unaltered
-// copy of any of the chain's messages on the channels that it may come from: a
-// chain with several shipments may have any of them parked.
-func (j *judge) copyOfAny(ch *Channel, e *correlate.Entry) bool {
-	if e.Detail.OriginAt != (correlate.Entry{}).Position {
-		return false
-	}
-	for _, o := range j.order {
-		if o != e && slices.Contains(ch.DeadLetters, int(o.Channel)) && o.Step != correlate.NoStep && j.differs(ch, e, o) == "" {
-			return true
-		}
-	}
-	return false
 }
 
 // differs names what of the origin the copy has not kept; "" for nothing.
@@ -112,11 +101,9 @@ func (j *judge) differs(ch *Channel, e, origin *correlate.Entry) string {
 	return differs
 }
 
-func (j *judge) judgeCopy(ch *Channel, e, origin *correlate.Entry) {
+// altered tells that a copy differs from its origin.
+func (j *judge) altered(ch *Channel, e, origin *correlate.Entry) {
 	differs := j.differs(ch, e, origin)
-	if differs == "" {
-		return
-	}
 	f := Finding{
 		Kind: Altered, Text: "the dead-lettered copy differs from its origin in " + differs,
 		Expected: "the origin's " + differs + ", unchanged", Actual: "another " + differs,

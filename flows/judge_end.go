@@ -2,58 +2,65 @@ package flows
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/flowcheck/flowcheck/correlate"
 )
 
 // judgeEnd finds the outcome of the chain, or what it lacks.
 func (j *judge) judgeEnd() {
-	if j.chain.Full {
-		j.unknown("the chain has more messages than are kept")
+	if j.want >= 0 && j.reach&(1<<j.want) != 0 && j.complete(j.want) {
+		j.ends(j.want)
+		return
 	}
 	for i := range j.flow.Outcomes {
 		if j.reach&(1<<i) != 0 && j.complete(i) {
-			j.verdict.Outcome = i
-			for _, check := range j.flow.Outcomes[i].checks {
-				j.judgeCheck(check, "", nil)
-			}
+			j.ends(i)
 			return
 		}
+	}
+	if j.chain.Full {
+		j.unknown(tooMany)
+		return
 	}
 	j.judgeLacks()
 }
 
-// complete reports whether the chain has all that the outcome needs.
-func (j *judge) complete(outcome int) bool {
-	some := false
-	for _, s := range j.flow.Outcomes[outcome].Steps {
-		o := &j.steps[s]
-		if !o.out && len(o.all) > 0 {
-			some = true
-		}
-		if j.needs(s) {
-			return false
-		}
+// tooMany is why a chain is not known whose messages were not all kept.
+const tooMany = "the chain has more messages than are kept"
+
+// ends judges the finished chain.
+func (j *judge) ends(outcome int) {
+	j.verdict.Outcome = outcome
+	if j.chain.Full {
+		j.unknown(tooMany)
 	}
-	return some
+	for _, check := range j.flow.Outcomes[outcome].checks {
+		j.judgeCheck(check, "", nil)
+	}
 }
 
-// needs reports whether the chain still needs messages of the step.
+// complete reports whether the chain has all that the outcome needs.
+func (j *judge) complete(outcome int) bool {
+	return !slices.ContainsFunc(j.flow.Outcomes[outcome].members, j.needs)
+}
+
+// needs reports whether the chain still needs messages of the step, if it needs
+// the step at all.
 func (j *judge) needs(s int) bool {
-	if j.flow.Steps[s].Optional && (len(j.steps[s].all) == 0 || j.steps[s].out) {
+	o := &j.steps[s]
+	n := len(o.came())
+	if n == 0 && j.flow.Steps[s].Optional {
 		return false
 	}
-	n := len(j.steps[s].all)
-	if j.steps[s].out {
-		n = 0
-	}
-	return n < j.steps[s].min
+	return n < o.min || o.bad && n == 0
 }
 
 // lack says whether an absent step is proven to be missing.
 type lack struct {
 	missing bool
 	reason  string // why it is not known
+	gaps    []gapRef
 }
 
 // judgeLacks judges a chain that has no outcome: what is missing is told only
@@ -64,72 +71,78 @@ func (j *judge) judgeLacks() {
 		if j.reach&(1<<i) == 0 {
 			continue
 		}
-		hopeless, reason := j.hopeless(i)
-		if !hopeless {
-			j.unknown(reason)
+		if hopeless, l := j.hopeless(i); !hopeless {
+			j.blame(l)
 			return
 		}
 		if first < 0 {
 			first = i
 		}
 	}
-	if first < 0 {
-		return
-	}
-	for _, s := range j.flow.Outcomes[first].Steps {
+	for _, s := range j.flow.Outcomes[first].members {
 		if !j.needs(s) {
 			continue
 		}
-		switch l := j.lack(s); {
-		case l.missing:
+		switch l := j.lack(first, s); {
+		case !l.missing:
+			j.blame(l)
+		case j.steps[s].bad:
+			j.badCount(s)
+		default:
 			j.missing(s, first)
-		case l.reason != "":
-			j.unknown(l.reason)
 		}
 	}
 }
 
-// hopeless reports whether a step that the outcome needs is proven missing; the
-// reason tells why none is.
-func (j *judge) hopeless(outcome int) (bool, string) {
-	reason := ""
-	for _, s := range j.flow.Outcomes[outcome].Steps {
+// blame tells why something is not known.
+func (j *judge) blame(l lack) {
+	j.unknown(l.reason)
+	j.gaps = append(j.gaps, l.gaps...)
+}
+
+// hopeless reports whether a step that the outcome needs is proven missing;
+// where none is, the first that is not known tells why.
+func (j *judge) hopeless(outcome int) (bool, lack) {
+	var unknown lack
+	for _, s := range j.flow.Outcomes[outcome].members {
 		if !j.needs(s) {
 			continue
 		}
-		l := j.lack(s)
+		l := j.lack(outcome, s)
 		if l.missing {
-			return true, ""
+			return true, l
 		}
-		if reason == "" {
-			reason = l.reason
+		if unknown.reason == "" {
+			unknown = l
 		}
 	}
-	return false, reason
+	return false, unknown
 }
 
-// lack judges one absent step.
-func (j *judge) lack(s int) lack {
+// lack judges a step that the outcome needs.
+func (j *judge) lack(outcome, s int) lack {
 	step := &j.flow.Steps[s]
-	for _, a := range step.After {
-		if j.needs(a) && a != s {
-			return j.lack(a)
-		}
+	if before := j.cause(outcome, step); before >= 0 {
+		return j.lack(outcome, before)
 	}
-	until, arrival := j.deadline(step)
-	from := j.earliest(s)
-	if i, ok := j.horizon.LossIn(step.Channel, from, until); ok {
-		j.gaps = append(j.gaps, gapRef{step.Channel, i})
-		gap := j.horizon.Channels[step.Channel].Gaps[i]
-		return lack{reason: fmt.Sprintf("%s may have been lost: %s", step.Name, gap.Reason)}
-	}
-	if j.before(s) {
-		return lack{reason: step.Name + " may have come before the tap began"}
-	}
-	if j.horizon.ReadPast(step.Channel, until, arrival) {
+	if j.steps[s].bad {
 		return lack{missing: true}
 	}
-	if step.Within == 0 && j.horizon.EndDecides && j.horizon.End.Known() {
+	b := j.base(step)
+	until, arrival := max(b.seen, b.time).Add(b.limit), true
+	if j.horizon.Channels[step.Channel].Timed && b.time.Known() {
+		until, arrival = b.time.Add(b.limit), false
+	}
+	past := j.backwards(outcome, s)
+	if gaps := j.horizon.LossesIn(step.Channel, j.earliest(step, past), until); gaps != nil {
+		return j.lost(step, gaps)
+	}
+	switch {
+	case j.unseen(step, past):
+		return lack{reason: step.Name + " may have come before the tap began"}
+	case j.chain.Remnant && !j.followed(step):
+		return lack{reason: step.Name + " may have come before the chain was closed early"}
+	case j.horizon.ReadPast(step.Channel, until, arrival), b.open && j.horizon.EndDecides && j.horizon.End.Known():
 		return lack{missing: true}
 	}
 	if !j.verdict.Due.Known() || until < j.verdict.Due {
@@ -138,89 +151,112 @@ func (j *judge) lack(s int) lack {
 	return lack{reason: step.Name + " may still come: its channel has not been read past the deadline"}
 }
 
-// deadline is the instant until which the step may come, and whether that is
-// told by arrival.
-func (j *judge) deadline(step *Step) (until correlate.Instant, arrival bool) {
-	b := j.base(step)
-	limit := j.limit(step)
-	if j.horizon.Channels[step.Channel].Timed && b.time.Known() {
-		return b.time.Add(limit), false
+// cause is the absent step on whose absence that of the step hangs, -1 for none:
+// one before it that the outcome needs, or on which the count of one hangs.
+func (j *judge) cause(outcome int, step *Step) int {
+	members := j.flow.Outcomes[outcome].members
+	for _, a := range step.After {
+		if !slices.Contains(members, a) {
+			continue
+		}
+		for ; a >= 0; a = j.steps[a].hangs {
+			if slices.Contains(members, a) && j.needs(a) {
+				return a
+			}
+		}
 	}
-	return max(b.seen, b.time).Add(limit), true
+	return -1
+}
+
+// lost tells that the absent step may have been lost in the gaps.
+func (j *judge) lost(step *Step, gaps []int) lack {
+	l := lack{reason: fmt.Sprintf("%s may have been lost: %s", step.Name, j.horizon.Channels[step.Channel].Gaps[gaps[0]].Reason)}
+	for _, i := range gaps {
+		l.gaps = append(l.gaps, gapRef{step.Channel, i})
+	}
+	return l
 }
 
 // earliest is the instant from which the step may have come.
-func (j *judge) earliest(s int) correlate.Instant {
+func (j *judge) earliest(step *Step, past bound) correlate.Instant {
 	from := correlate.Never
-	for _, a := range j.flow.Steps[s].After {
+	for _, a := range step.After {
 		if last := j.steps[a].last(); last != nil {
 			from = max(from, last.At())
 		}
 	}
-	if from.Known() {
+	switch {
+	case from.Known():
 		return from
+	case past.from.Known():
+		return past.from
+	default:
+		return min(j.first.seen, j.first.at).Add(-j.flow.Timeout)
 	}
-	if from = j.backwards(s); from.Known() {
-		return from
-	}
-	return min(j.first.seen, j.firstTime()).Add(-j.flow.Timeout)
 }
 
-// firstTime is the chain's first broker time, else its first arrival.
-func (j *judge) firstTime() correlate.Instant {
-	if j.first.time.Known() {
-		return j.first.time
-	}
-	return j.first.seen
+// followed reports whether a step before this one came.
+func (j *judge) followed(step *Step) bool {
+	return slices.ContainsFunc(step.After, func(a int) bool { return j.steps[a].last() != nil })
 }
 
-// backwards is how early an absent step may have been, by the steps after it:
-// the successor's time less its deadline. Never: no step that came bounds it.
-func (j *judge) backwards(s int) correlate.Instant {
-	earliest := correlate.Never
+// unseen reports whether the absent step could have come before the tap began:
+// nothing that it follows was seen, something that follows it was, and nothing
+// says that the step came later than the tap.
+func (j *judge) unseen(step *Step, past bound) bool {
+	began := j.horizon.Began()
+	return began.Known() && past.seen && !j.followed(step) && past.from < began
+}
+
+// bound says how early an absent step may have been, by the steps after it.
+type bound struct {
+	seen bool // one of those came
+	from correlate.Instant
+}
+
+// backwards finds the bound of an absent step: one that follows it within a
+// deadline says that it did not come before its time less that deadline. Of
+// several such words each holds. Never: nothing says it.
+func (j *judge) backwards(outcome, s int) bound {
+	all := bound{from: correlate.Never}
 	for t := range j.flow.Steps {
-		if !j.follows(t, s) {
+		step, o := &j.flow.Steps[t], &j.steps[t]
+		if !slices.Contains(step.After, s) {
 			continue
 		}
-		at := correlate.Never
-		if o := &j.steps[t]; o.last() != nil {
-			at = o.all[0].At()
-		} else if !j.flow.Steps[t].Optional {
-			at = j.backwards(t)
+		one := bound{from: correlate.Never}
+		if o.last() != nil {
+			one = bound{true, o.all[0].At()}
+		} else if !step.Optional && slices.Contains(j.flow.Outcomes[outcome].members, t) {
+			one = j.backwards(outcome, t)
 		}
-		limit := j.flow.Steps[t].Within
-		if limit == 0 {
-			limit = j.flow.Timeout
-		}
-		if at = at.Add(-limit); at.Known() && (!earliest.Known() || at < earliest) {
-			earliest = at
-		}
+		all.seen = all.seen || one.seen
+		all.from = max(all.from, j.reaches(t, s, one.from))
 	}
-	return earliest
+	return all
 }
 
-func (j *judge) follows(t, s int) bool {
-	for _, a := range j.flow.Steps[t].After {
+// reaches is how far back from t, which came at the instant, s was at most; Never
+// where nothing bounds it.
+func (j *judge) reaches(t, s int, at correlate.Instant) correlate.Instant {
+	step := &j.flow.Steps[t]
+	if step.Within == 0 {
+		if step.Optional || j.steps[t].min != j.steps[t].max {
+			return correlate.Never
+		}
+		return at.Add(-j.flow.Timeout)
+	}
+	from := at.Add(-step.Within)
+	for _, a := range step.After {
 		if a == s {
-			return true
+			continue
+		}
+		// The deadline counts from the last of several, which need not be s.
+		if last := j.steps[a].last(); last != nil && last.At() >= from || last == nil && j.needs(a) {
+			return min(from, at.Add(-j.flow.Timeout))
 		}
 	}
-	return false
-}
-
-// before reports whether the absent step could have come before the tap began:
-// nothing that it follows was seen, and those that follow it came early enough.
-func (j *judge) before(s int) bool {
-	if !j.horizon.Started.Known() {
-		return false
-	}
-	for _, a := range j.flow.Steps[s].After {
-		if j.steps[a].last() != nil {
-			return false
-		}
-	}
-	at := j.backwards(s)
-	return at.Known() && at < j.horizon.Started
+	return from
 }
 
 func (j *judge) missing(s, outcome int) {

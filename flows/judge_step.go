@@ -2,6 +2,7 @@ package flows
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,25 +14,51 @@ import (
 // judgeStep judges the messages of one step: doubles, order, deadline, checks.
 func (j *judge) judgeStep(s int) {
 	o := &j.steps[s]
-	if len(o.all) == 0 {
+	if len(o.came()) == 0 {
 		return
 	}
 	step := &j.flow.Steps[s]
-	j.judgeFurther(step, o)
-	if o.out {
-		return
+	if o.bad {
+		j.badCount(s)
 	}
 	kept := o.kept()
-	for _, e := range o.all[len(kept):] {
-		j.duplicate(step, o, e)
+	for i := len(kept); i < len(o.all); i++ {
+		j.surplus(step, o, i)
 	}
-	for _, e := range kept {
-		j.judgeOrder(step, e)
-		j.judgeDeadline(step, e)
+	for n, e := range kept {
+		if !j.chain.Full {
+			j.judgeOrder(step, e)
+			j.judgeDeadline(s, n, e)
+		}
 		for _, check := range step.checks {
 			j.judgeCheck(check, step.Name, e)
 		}
 	}
+}
+
+// surplus judges a message beyond those that the step may have. A further copy
+// of one message is no double.
+func (j *judge) surplus(step *Step, o *occurrences, i int) {
+	e := o.all[i]
+	if e.Copy && j.flow.Channels[e.Channel].takesCopies() {
+		for _, earlier := range o.all[:i] {
+			if sameLetter(earlier, e) {
+				j.verdict.Retried++
+				return
+			}
+		}
+	}
+	j.duplicate(step, o, e)
+}
+
+// sameLetter reports whether two copies are of one message: by the place that
+// their headers name, else by their content.
+func sameLetter(a, b *correlate.Entry) bool {
+	none := correlate.Entry{}.Position
+	if a.Detail != nil && b.Detail != nil && a.Detail.OriginAt != none && b.Detail.OriginAt != none {
+		return a.Detail.Origin == b.Detail.Origin && a.Detail.OriginAt == b.Detail.OriginAt
+	}
+	return identical(a, b)
 }
 
 func (j *judge) duplicate(step *Step, o *occurrences, e *correlate.Entry) {
@@ -63,31 +90,9 @@ func times(n int) string {
 	}
 }
 
-// judgeFurther finds, on a channel that allows redeliveries, further messages
-// with other content.
-func (j *judge) judgeFurther(step *Step, o *occurrences) {
-	if j.flow.Channels[step.Channel].Redeliveries != RedeliveriesAllow || o.max < 0 {
-		return
-	}
-	for i := max(1, o.max); i < len(o.all); i++ {
-		e := o.all[i]
-		if e.ID == 0 || !j.sameID(e, o.all[:i]) {
-			j.conflict(step, e, o.all[0], "a further message with other content, where only redeliveries are allowed")
-		}
-	}
-}
-
-func (j *judge) sameID(e *correlate.Entry, earlier []*correlate.Entry) bool {
-	for _, o := range earlier {
-		if o.ID == e.ID {
-			return true
-		}
-	}
-	return false
-}
-
 // judgeConflicts finds messages with the id of an earlier one on their channel
-// and other content.
+// and other content, and on a channel that allows redeliveries further messages
+// with other content.
 func (j *judge) judgeConflicts() {
 	type key struct {
 		channel int16
@@ -95,21 +100,35 @@ func (j *judge) judgeConflicts() {
 	}
 	var first map[key]*correlate.Entry
 	for i, e := range j.order {
-		ch := &j.flow.Channels[e.Channel]
-		if e.ID == 0 || e.Copy || e.Step == correlate.NoStep || ch.Redeliveries == RedeliveriesSameID {
+		if e.Copy || e.Step == correlate.NoStep {
 			continue
 		}
-		if first == nil {
-			first = make(map[key]*correlate.Entry, len(j.order)-i)
-		}
-		k := key{e.Channel, e.ID}
-		switch against := first[k]; {
-		case against == nil:
+		ch, step := &j.flow.Channels[e.Channel], &j.flow.Steps[e.Step]
+		if e.ID != 0 && ch.Redeliveries != RedeliveriesSameID {
+			if first == nil {
+				first = make(map[key]*correlate.Entry, len(j.order)-i)
+			}
+			k := key{e.Channel, e.ID}
+			if against := first[k]; against != nil {
+				if !identical(against, e) {
+					j.conflict(step, e, against, "the same message id with other content")
+				}
+				continue
+			}
 			first[k] = e
-		case !identical(against, e):
-			j.conflict(&j.flow.Steps[e.Step], e, against, "the same message id with other content")
+		}
+		if ch.Redeliveries == RedeliveriesAllow && j.further(e) {
+			j.conflict(step, e, j.steps[e.Step].all[0], "a further message with other content, where only redeliveries are allowed")
 		}
 	}
+}
+
+// further reports whether e is a message of its step beyond those that it may
+// have, and not the first.
+func (j *judge) further(e *correlate.Entry) bool {
+	o := &j.steps[e.Step]
+	all := o.came()
+	return o.max >= 0 && len(all) > max(1, o.max) && slices.Contains(all[max(1, o.max):], e)
 }
 
 func (j *judge) conflict(step *Step, e, against *correlate.Entry, text string) {
@@ -194,20 +213,20 @@ func (j *judge) noteSameTime(step int) {
 // the beginning of the chain.
 type base struct {
 	time, seen correlate.Instant
+	limit      time.Duration
 	name       string
-	entry      *correlate.Entry
-	ok         bool // false: a required step before it is absent
+	entry      *correlate.Entry // nil: the beginning
+	// open tells that the step has no deadline of its own, or one that counts
+	// from steps that may be absent and are: then the flow's is meant.
+	open bool
 }
 
 func (j *judge) base(step *Step) base {
-	b := base{time: correlate.Never, seen: correlate.Never, ok: true}
+	b := base{time: correlate.Never, seen: correlate.Never, limit: step.Within}
 	timed := true
 	for _, a := range step.After {
 		last := j.steps[a].last()
 		if last == nil {
-			if !j.flow.Steps[a].Optional {
-				b.ok = false
-			}
 			continue
 		}
 		timed = timed && last.Time.Known()
@@ -219,57 +238,62 @@ func (j *judge) base(step *Step) base {
 	if !timed {
 		b.time = correlate.Never
 	}
-	if b.entry == nil || step.Within == 0 {
-		b.time, b.seen, b.name, b.entry = j.first.time, j.first.seen, "the chain began", nil
+	if step.Within > 0 && b.entry != nil {
+		return b
+	}
+	b.time, b.seen, b.name, b.entry = j.first.time, j.first.seen, "the chain began", nil
+	if b.open = step.Within == 0 || len(step.After) > 0; b.open {
+		b.limit = j.flow.Timeout
 	}
 	return b
 }
 
-// limit is the length of the step's deadline, 0 for none.
-func (j *judge) limit(step *Step) time.Duration {
-	if step.Within == 0 && !step.Optional {
-		return j.flow.Timeout
-	}
-	return step.Within
-}
-
-// judgeDeadline judges that e came in time.
-func (j *judge) judgeDeadline(step *Step, e *correlate.Entry) {
-	limit := j.limit(step)
+// judgeDeadline judges that e, the nth message of its step, came in time.
+func (j *judge) judgeDeadline(s, n int, e *correlate.Entry) {
+	step := &j.flow.Steps[s]
 	b := j.base(step)
-	if limit == 0 || b.entry == nil && !b.seen.Known() {
+	switch {
+	case b.open && (step.Optional || n >= j.steps[s].min):
+		return // what is not required has no deadline but its own
+	case step.Within > 0 && j.awaits(step):
 		return
 	}
-	if !b.ok && step.Within > 0 && len(step.After) > 0 {
-		return
-	}
-	var took time.Duration
-	by := ""
+	took, by := e.Seen.Sub(b.seen), ", by arrival"
 	if e.Time.Known() && b.time.Known() {
-		took = e.Time.Sub(b.time)
-	} else {
-		took, by = e.Seen.Sub(b.seen), ", by arrival"
+		took, by = e.Time.Sub(b.time), ""
 	}
-	if took <= limit {
+	if took <= b.limit {
 		return
 	}
 	f := Finding{
 		Kind: Late, Step: step.Name, Actual: spell(took) + by, Evidence: j.evidence(e),
-		Expected: "within " + spell(limit) + " of " + b.name,
-		Text:     fmt.Sprintf("%s came %s after %s, %s too late%s", step.Name, spell(took), b.name, spell(took-limit), by),
+		Expected: "within " + spell(b.limit) + " of " + b.name,
+		Text:     fmt.Sprintf("%s came %s after %s, %s too late%s", step.Name, spell(took), b.name, spell(took-b.limit), by),
 	}
 	if b.entry == nil {
-		f.Expected = "within " + spell(limit) + " of the chain's first message"
+		f.Expected = "within " + spell(b.limit) + " of the chain's first message"
 	} else {
 		f.Evidence = j.evidence(e, b.entry)
 	}
 	j.find(f)
 }
 
+// awaits reports whether a step before this one is absent: then it is not known
+// what the deadline counts from. What no outcome in reach has is not waited for.
+func (j *judge) awaits(step *Step) bool {
+	for _, a := range step.After {
+		before := &j.flow.Steps[a]
+		if (before.fits || before.outcomes&j.reach != 0) && j.absent(a) {
+			return true
+		}
+	}
+	return false
+}
+
 // judgeCheck judges one check; e is the message that it is about, nil for the
 // whole chain.
 func (j *judge) judgeCheck(check *program, step string, e *correlate.Entry) {
-	if j.lacks(check) {
+	if j.lacking(check) >= 0 {
 		return
 	}
 	j.judgeCheckIn(check, step, e, j.stepFrame(e))

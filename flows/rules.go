@@ -45,6 +45,7 @@ type place struct {
 	at         message.Position
 	time, seen correlate.Instant
 	chain      *correlate.Chain // nil for a message of no chain
+	producer   bool             // time is the producer's
 }
 
 func (p place) instant() correlate.Instant {
