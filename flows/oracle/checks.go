@@ -79,7 +79,7 @@ func death(m *msg, told bool, ok func() bool) truth {
 	if told {
 		return truthOf(ok())
 	}
-	if m.copied || m.ch.DeadLetters != nil {
+	if m.copied {
 		return notKnown
 	}
 	return fails

@@ -228,6 +228,9 @@ func (g *generator) draft(plan [][]int, chain, s int, at int64, came [][]*draft)
 func (g *generator) death(origin *draft) *Death {
 	f := g.flowing
 	d := &Death{Origin: origin.msg.Channel}
+	if d.Origin < 0 {
+		return d
+	}
 	switch f.Channels[origin.msg.Channel].Broker {
 	case AMQP:
 		d.Dialect, d.Reason, d.Attempts = "x-death", "rejected", g.between(1, 3)
