@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/IBM/sarama"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/rabbitmq/amqp091-go"
+
+	"github.com/flowcheck/flowcheck/internal/testbroker"
+)
+
+// site is the real brokers, with a corner of each for one test alone: topics with
+// names of their own, a vhost, a region.
+type site struct {
+	testing.TB
+	kafka, orders, payments string // address, topics
+	rabbit, vhost, api      string
+	amqp                    *amqp091.Channel
+	region, endpoint        string
+	sns                     *sns.Client
+	sqs                     *sqs.Client
+}
+
+// siteFlow is a flow over the three brokers; what it waits for comes when the
+// test sends it, or never.
+const siteFlow = `flowcheck: 1
+flow: site
+brokers:
+  events: kafka://${env.KAFKA}
+  tasks:  ${env.RABBIT}
+  cloud:  { url: "aws://${env.REGION}", endpoint: "${env.AWS_ENDPOINT}", username: test, password: hunter2 }
+channels:
+  orders:    { broker: events, topic: "${env.ORDERS}" }
+  shipments: { broker: tasks, exchange: shipping, routing-key: "#" }
+  mails:     { broker: cloud, sns: mails }
+correlate: { order: body.orderId }
+steps:
+  placed:  { channel: orders }
+  shipped: { channel: shipments, after: placed, within: 60s }
+  mailed:  { channel: mails, after: shipped, within: 60s }
+scenarios:
+  - name: an order
+    send: { to: orders, body: { orderId: "${id}" } }
+`
+
+func newSite(t testing.TB) *site {
+	t.Helper()
+	mark := strings.ToLower(rand.Text()[:8])
+	s := &site{
+		TB: t, kafka: testbroker.Kafka(t), orders: "orders-" + mark, payments: "payments-" + mark,
+		vhost: "cmd-" + mark, api: testbroker.Management(t), region: "eu-" + mark + "-1", endpoint: testbroker.Ministack(t),
+	}
+	s.rabbit = strings.TrimSuffix(testbroker.RabbitMQ(t), "/") + "/" + s.vhost
+	s.openKafka()
+	s.openRabbitMQ()
+	s.openAWS()
+	return s
+}
+
+func (s *site) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *site) openKafka() {
+	admin, err := sarama.NewClusterAdmin([]string{s.kafka}, sarama.NewConfig())
+	s.must(err)
+	for _, topic := range []string{s.orders, s.payments} {
+		s.must(admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: 3, ReplicationFactor: 1}, false))
+	}
+	s.Cleanup(func() {
+		_ = admin.DeleteTopic(s.orders)
+		_ = admin.DeleteTopic(s.payments)
+		_ = admin.Close()
+	})
+}
+
+func (s *site) openRabbitMQ() {
+	s.call(http.MethodPut, "/api/vhosts/"+s.vhost, nil)
+	conn, err := amqp091.Dial(s.rabbit)
+	s.must(err)
+	s.Cleanup(func() {
+		_ = conn.Close()
+		s.call(http.MethodDelete, "/api/vhosts/"+s.vhost, nil)
+	})
+	s.amqp, err = conn.Channel()
+	s.must(err)
+	s.must(s.amqp.ExchangeDeclare("shipping", amqp091.ExchangeTopic, true, false, false, false, nil))
+}
+
+func (s *site) openAWS() {
+	s.sns = sns.New(sns.Options{
+		Region: s.region, BaseEndpoint: aws.String(s.endpoint), Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+	})
+	s.sqs = sqs.New(sqs.Options{
+		Region: s.region, BaseEndpoint: aws.String(s.endpoint), Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+	})
+	_, err := s.sns.CreateTopic(s.Context(), &sns.CreateTopicInput{Name: aws.String("mails")})
+	s.must(err)
+}
+
+// call asks RabbitMQ's management API.
+func (s *site) call(method, path string, out any) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.Context()), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, s.api+path, http.NoBody)
+	s.must(err)
+	res, err := http.DefaultClient.Do(req)
+	s.must(err)
+	defer res.Body.Close()
+	if res.StatusCode >= 300 && res.StatusCode != http.StatusNotFound {
+		s.Fatalf("%s %s: %s", method, path, res.Status)
+	}
+	if out != nil {
+		s.must(json.NewDecoder(res.Body).Decode(out))
+	}
+}
+
+// created lists what flowcheck has made on RabbitMQ, SNS and SQS.
+func (s *site) created() (names []string) {
+	s.Helper()
+	var queues []struct{ Name string }
+	s.call(http.MethodGet, "/api/queues/"+s.vhost, &queues)
+	for _, q := range queues {
+		names = append(names, "rabbitmq queue "+q.Name)
+	}
+	listed, err := s.sqs.ListQueues(s.Context(), &sqs.ListQueuesInput{})
+	s.must(err)
+	for _, u := range listed.QueueUrls {
+		names = append(names, "sqs queue "+u)
+	}
+	subscribed, err := s.sns.ListSubscriptions(s.Context(), &sns.ListSubscriptionsInput{})
+	s.must(err)
+	for _, sub := range subscribed.Subscriptions {
+		names = append(names, "sns subscription "+*sub.SubscriptionArn)
+	}
+	return slices.DeleteFunc(names, func(n string) bool { return !strings.Contains(n, "flowcheck-") })
+}
+
+// vars are what siteFlow reads from the environment.
+func (s *site) vars() map[string]string {
+	return map[string]string{
+		"KAFKA": s.kafka, "ORDERS": s.orders, "PAYMENTS": s.payments, "RABBIT": s.rabbit, "REGION": s.region, "AWS_ENDPOINT": s.endpoint,
+	}
+}
+
+// start starts flowcheck with the site's environment.
+func (s *site) start(args ...string) *process {
+	s.Helper()
+	for name, value := range s.vars() {
+		args = append([]string{name + "=" + value}, args...)
+	}
+	i := slices.IndexFunc(args, func(a string) bool { return !strings.Contains(a, "=") })
+	return startCommand(s, "env", slices.Insert(args, i, "flowcheck")...)
+}
+
+// TestNothingIsLeftBehind interrupts a run and a recording while their taps are
+// armed on the real brokers.
+func TestNothingIsLeftBehind(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		verb string
+		sig  os.Signal
+		want int
+	}{
+		{"run", os.Interrupt, exitInterrupted},
+		{"record", os.Interrupt, exitPass},
+	} {
+		t.Run(c.verb, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			flow, recording := write(t, "site.flow.yaml", siteFlow), filepath.Join(t.TempDir(), "day.jsonl")
+			args := []string{c.verb, flow, "--record", recording}
+			if c.verb == "record" {
+				args[2] = "-o"
+			}
+			p := s.start(args...)
+			p.await("the taps are armed", func() bool { return fileHas(recording, `{"flowcheck"`) })
+			// The queues of RabbitMQ appear in its management API a little later.
+			p.await("what the taps have made is seen", func() bool { return len(s.created()) >= 3 })
+			p.end(c.sig, c.want)
+			await(t, "all of it is removed", func() bool { return len(s.created()) == 0 })
+			if strings.Contains(p.errs.String()+p.out.String(), "hunter2") {
+				t.Errorf("a password: %s%s", &p.errs, &p.out)
+			}
+		})
+	}
+}
+
+// TestScriptsOnRealBrokers runs the documents in testdata/real.
+func TestScriptsOnRealBrokers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	_, err := s.amqp.QueueDeclare("plain", true, false, false, false, nil)
+	s.must(err)
+	s.must(s.amqp.ExchangeDeclare("hashed", "x-consistent-hash", true, false, false, false, nil))
+	_, err = s.amqp.QueueDeclare("takes-all", true, false, false, false, nil)
+	s.must(err)
+	s.must(s.amqp.QueueBind("takes-all", "#", "shipping", false, nil))
+	_, err = s.sqs.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("mails")})
+	s.must(err)
+	vars := s.vars()
+	vars["RABBIT_WRONG"] = strings.Replace(s.rabbit, "guest:guest@", "guest:hunter2@", 1)
+	vars["RABBIT_NOWHERE"] = s.rabbit + "-which-is-not-there"
+	vars["MANAGEMENT"] = s.api
+	t.Run("documents", func(t *testing.T) { runScripts(t, "testdata/real", vars) })
+	if left := s.created(); len(left) > 0 {
+		t.Errorf("left behind: %s", left)
+	}
+}
