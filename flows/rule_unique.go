@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/flowcheck/flowcheck/correlate"
+	"github.com/flowcheck/flowcheck/payload"
 )
 
 // uniqueTracker follows `unique`: which messages have an id. Which of them is the
@@ -17,6 +18,7 @@ type uniqueTracker struct {
 	doubled    []*owner
 	turned     correlate.Instant // when young became old
 	full       bool
+	key        []byte // of the message observed last
 }
 
 // owner is the message that has an id, and those that have it as well.
@@ -36,7 +38,8 @@ func (t *uniqueTracker) observe(s *sighting) {
 	if s.by.IsNil() || s.entry.Copy {
 		return
 	}
-	key := keyOf(s.per) + keyOf(s.by)
+	t.key = payload.AppendKey(payload.AppendKey(t.key[:0], s.per), s.by)
+	key := string(t.key)
 	t.turn(s.seen)
 	have := t.young[key]
 	if have == nil {
