@@ -120,8 +120,9 @@ func (b *bench) tell(perChain float64) {
 	fmt.Printf("verify        %s, 1/%.2f of by hand, 1/%.2f of a walk; %.0f ns, %.2f allocations, %.0f bytes a message\n",
 		ratio(b.one), b.one.cpu.Seconds()/b.hand.cpu.Seconds(), b.one.cpu.Seconds()/b.walk.cpu.Seconds(),
 		float64(b.one.cpu.Nanoseconds())/float64(n), float64(b.one.allocs)/float64(n), float64(b.one.bytes)/float64(n))
-	fmt.Printf("on two cores  %6.0f k/s of the clock, x%.2f; %.2f cores busy\n",
-		b.two.wallRate(n), b.two.wallRate(n)/b.one.wallRate(n), b.two.cpu.Seconds()/b.two.wall.Seconds())
+	fmt.Printf("on two cores  %6.0f k/s of the clock, x%.2f; %.2f cores busy, %.2f of one core's CPU time\n",
+		b.two.wallRate(n), b.two.wallRate(n)/b.one.wallRate(n),
+		b.two.cpu.Seconds()/b.two.wall.Seconds(), b.two.cpu.Seconds()/b.one.cpu.Seconds())
 	fmt.Printf("memory        peak %d MB, %.0f bytes an open chain of two messages, its fields included\n", peakMemory()>>20, perChain)
 }
 
