@@ -144,10 +144,10 @@ func TestOpenUnderstandsAWSsRefusals(t *testing.T) {
 			server := fakeAWS(t, tt.status, tt.code, tt.text)
 			var open atomic.Int64
 			server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-				switch state {
-				case http.StateNew:
+				if state == http.StateNew {
 					open.Add(1)
-				case http.StateClosed:
+				}
+				if state == http.StateClosed {
 					open.Add(-1)
 				}
 			}

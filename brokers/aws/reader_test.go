@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,7 +32,11 @@ func TestSlowReceiverSeesEachMessageOnce(t *testing.T) {
 		events := make(chan message.Event)
 		r := &reader{sqs: e.s.sqs, log: e.cfg.Log, channel: ch, url: url, hold: time.Second, events: events}
 		r.start()
-		defer r.close(t.Context())
+		t.Cleanup(func() {
+			if err := r.close(timeout(t)); err != nil {
+				t.Error(err)
+			}
+		})
 		eventually(t, "all are at hand", func() string {
 			c, _, err := count(timeout(t), e.s.sqs, url)
 			if err != nil || c.inFlight != 3 {
@@ -263,7 +268,7 @@ func TestWholeBodyIsSentFromMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = wholeBody{trip(func(r *http.Request) (*http.Response, error) {
+	res, err := wholeBody{trip(func(r *http.Request) (*http.Response, error) {
 		again, err := r.GetBody()
 		if err != nil {
 			return nil, err
@@ -278,8 +283,11 @@ func TestWholeBodyIsSentFromMemory(t *testing.T) {
 		}
 		return nil, context.Canceled
 	})}.RoundTrip(req)
-	if err != context.Canceled || !b.closed {
+	if !errors.Is(err, context.Canceled) || !b.closed {
 		t.Errorf("error %v, closed %v", err, b.closed)
+	}
+	if res != nil {
+		res.Body.Close()
 	}
 }
 
