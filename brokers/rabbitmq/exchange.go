@@ -93,6 +93,9 @@ func (t *tapper) typeByProbe(ctx context.Context, exchange string) (string, erro
 			return fmt.Errorf("exchange %s: %w", exchange, replyError(err))
 		}
 		answer = ch.ExchangeDeclare(exchange, "headers", false, true, false, false, amqp091.Table{"alternate-exchange": int32(1)})
+		if code(answer) == 0 {
+			return replyError(answer) // no answer: the connection is lost
+		}
 		return nil
 	})
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rabbitmq/amqp091-go"
+
+	"github.com/flowcheck/flowcheck/brokers"
 )
 
 // grace is how long a broker may take to answer after the caller has given up,
@@ -45,13 +47,26 @@ func (l *link) connection(ctx context.Context) (*amqp091.Connection, error) {
 	return conn, nil
 }
 
-// do runs f on an AMQP channel of its own. f looks at ctx between its steps; a
-// broker that does not answer within grace of ctx's end loses the connection.
+// do runs f on an AMQP channel of its own, and once more if that shows that the
+// connection was lost before. f looks at ctx between its steps; a broker that
+// does not answer within grace of ctx's end loses the connection.
 func (l *link) do(ctx context.Context, f func(*amqp091.Channel) error) error {
 	conn, err := l.connection(ctx)
 	if err != nil {
 		return err
 	}
+	err = once(ctx, conn, f)
+	if !errors.Is(err, brokers.ErrUnreachable) || ctx.Err() != nil {
+		return err
+	}
+	_ = conn.CloseDeadline(time.Now()) // it is lost, and may not know it yet
+	if conn, err = l.connection(ctx); err != nil {
+		return err
+	}
+	return once(ctx, conn, f)
+}
+
+func once(ctx context.Context, conn *amqp091.Connection, f func(*amqp091.Channel) error) error {
 	defer watch(ctx, conn)()
 	ch, err := conn.Channel()
 	if err != nil {

@@ -200,3 +200,20 @@ func TestDeletedQueueIsAGap(t *testing.T) {
 	}
 	s.must(w.tap.Close(s.ctx()))
 }
+
+// TestLostControlConnectionIsMadeAnew: it idles, and nobody notices that it is
+// gone until it is used.
+func TestLostControlConnectionIsMadeAnew(t *testing.T) {
+	s := newSite(t)
+	ch := s.orders()
+	cfg, proxy := s.proxied("")
+	cfg.Management = "http://127.0.0.1:1"
+	tp := s.open(cfg)
+	for range 20 {
+		proxy.Stop()
+		s.must(proxy.Start())
+		if _, err := tp.Plan(s.ctx(), []brokers.Channel{ch}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -30,6 +30,7 @@ func (t *tapper) edgeOf(ctx context.Context, stream, chunk string) (edge, error)
 		limit = 1
 	}
 	err := t.control.do(ctx, func(ch *amqp091.Channel) error {
+		e = edge{}
 		if err := ch.Qos(limit, 0, false); err != nil {
 			return replyError(err)
 		}
