@@ -228,6 +228,11 @@ func (c *compiler) compileOutcomes() {
 		}
 		c.flow.Outcomes = append(c.flow.Outcomes, outcome)
 	}
+	c.enrol()
+}
+
+// enrol tells each step its outcomes, and each outcome what it may have.
+func (c *compiler) enrol() {
 	for i, o := range c.flow.Outcomes {
 		for _, s := range o.Steps {
 			c.flow.Steps[s].outcomes |= 1 << i

@@ -98,8 +98,9 @@ func (a *app) openRecording(name string) (io.Reader, func(), error) {
 		in, closeFile = f, func() { _ = f.Close() }
 	}
 	buffered := bufio.NewReaderSize(in, readBuffer)
-	if magic, err := buffered.Peek(len(zstdMagic)); err != nil || string(magic) != zstdMagic {
-		return buffered, closeFile, nil // what is wrong with it, its reader says
+	// What is wrong with a file that is too short, its reader says.
+	if magic, _ := buffered.Peek(len(zstdMagic)); string(magic) != zstdMagic {
+		return buffered, closeFile, nil
 	}
 	z, err := zstd.NewReader(buffered, zstd.WithDecoderMaxMemory(maxUnpacked))
 	if err != nil {
