@@ -12,6 +12,9 @@ import (
 	"github.com/flowcheck/flowcheck/brokers"
 )
 
+// errNotSent: the message was not written.
+var errNotSent = errors.New("not sent")
+
 // publisher hands messages to one goroutine, which writes them one behind the
 // other without waiting for confirms:
 //
@@ -143,8 +146,18 @@ func (p *publisher) write() {
 	}
 }
 
-// send writes one message. Without an error, the session answers the request.
+// send writes one message, on a new connection if the last one turns out to be
+// lost before anything was written. Without an error, the session answers the
+// request.
 func (p *publisher) send(r *request) error {
+	err := p.attempt(r)
+	if errors.Is(err, errNotSent) {
+		err = p.attempt(r)
+	}
+	return err
+}
+
+func (p *publisher) attempt(r *request) error {
 	if err := r.ctx.Err(); err != nil {
 		return fmt.Errorf("not sent: %w", err)
 	}
@@ -158,10 +171,22 @@ func (p *publisher) send(r *request) error {
 	defer watch(r.ctx, conn)()
 	if p.session == nil || p.session.conn != conn || p.session.over() {
 		if p.session, err = newSession(conn); err != nil {
-			return err
+			return unsent(conn, err)
 		}
 	}
+	if err := p.session.exists(r.exchange); err != nil {
+		return unsent(conn, err)
+	}
 	return p.session.publish(r)
+}
+
+// unsent ends a connection that turned out to be lost.
+func unsent(conn *amqp091.Connection, err error) error {
+	if !errors.Is(err, brokers.ErrUnreachable) {
+		return err
+	}
+	_ = conn.CloseDeadline(time.Now())
+	return fmt.Errorf("%w: %w", errNotSent, err)
 }
 
 // Close ends the connection, once what is being written has been confirmed or

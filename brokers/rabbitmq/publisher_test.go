@@ -148,6 +148,21 @@ func TestLostConfirm(t *testing.T) {
 	s.must(w.tap.Close(s.ctx()))
 }
 
+// TestPublishAfterAnUnnoticedLoss connects anew: nothing had been written.
+func TestPublishAfterAnUnnoticedLoss(t *testing.T) {
+	s := newSite(t)
+	cfg, proxy := s.proxied("")
+	p, err := openPublisher(s.ctx(), cfg)
+	s.must(err)
+	t.Cleanup(func() { s.must(p.Close()) })
+	for range 20 {
+		ch := s.orders() // the publisher has to ask for its exchange first
+		proxy.Stop()
+		s.must(proxy.Start())
+		s.publish(p, ch, "1")
+	}
+}
+
 func TestPublishRefusesWhatCannotBeSent(t *testing.T) {
 	s := newSite(t)
 	ch := s.orders()

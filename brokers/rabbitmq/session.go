@@ -62,14 +62,11 @@ func (s *session) over() bool {
 // publish writes a message. Without an error, its confirm or the session's end
 // answers the request.
 func (s *session) publish(r *request) error {
-	if err := s.exists(r.exchange); err != nil {
-		return err
-	}
 	tag := s.ch.GetNextPublishSeqNo()
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()
-		return fmt.Errorf("%w: not sent, the connection was lost", brokers.ErrUnreachable)
+		return fmt.Errorf("%w: %w: the connection was lost", errNotSent, brokers.ErrUnreachable)
 	}
 	s.pending[tag] = &pending{request: r}
 	s.mu.Unlock()
