@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/flowcheck/flowcheck/brokers"
-	"github.com/flowcheck/flowcheck/correlate"
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/message"
 )
@@ -16,9 +15,7 @@ import (
 // arm arms the taps of every broker, and begins the audit and the recording.
 func (r *runner) arm(ctx context.Context) error {
 	r.report(r.cfg.Now())
-	taps, err := Arm(ctx, r.cfg.Flow, r.cfg.Tappers, r.cfg.Channels, brokers.TapConfig{Events: r.events})
-	r.taps = taps
-	if err != nil {
+	if err := r.armTaps(ctx, brokers.TapConfig{Events: r.events}); err != nil {
 		return err
 	}
 	started := r.cfg.Now()
@@ -32,23 +29,22 @@ func (r *runner) arm(ctx context.Context) error {
 	})
 }
 
-// Arm taps every channel of the flow, broker by broker. The taps that were armed
-// are returned even with an error: the caller closes them. cfg's Channels are
+// armTaps taps every channel of the flow, broker by broker. The taps that were armed
+// are there even with an error: the caller closes them. cfg's Channels are
 // filled in.
-func Arm(ctx context.Context, f *flows.Flow, tappers map[int]brokers.Tapper, channels []brokers.Channel, cfg brokers.TapConfig) ([]brokers.Tap, error) {
-	var taps []brokers.Tap
-	for _, i := range slices.Sorted(maps.Keys(tappers)) {
-		cfg.Channels = ChannelsOf(f, channels, i)
+func (r *runner) armTaps(ctx context.Context, cfg brokers.TapConfig) error {
+	for _, i := range slices.Sorted(maps.Keys(r.cfg.Tappers)) {
+		cfg.Channels = r.channelsOf(i)
 		if len(cfg.Channels) == 0 {
 			continue
 		}
-		tap, err := tappers[i].Tap(ctx, cfg)
+		tap, err := r.cfg.Tappers[i].Tap(ctx, cfg)
 		if err != nil {
-			return taps, fmt.Errorf("broker %s: %w", f.Brokers[i].Name, err)
+			return fmt.Errorf("broker %s: %w", r.cfg.Flow.Brokers[i].Name, err)
 		}
-		taps = append(taps, tap)
+		r.taps = append(r.taps, armed{tap, i})
 	}
-	return taps, nil
+	return nil
 }
 
 // ChannelsOf are the channels of one broker.
@@ -81,19 +77,7 @@ func Identities(ctx context.Context, f *flows.Flow, tappers map[int]brokers.Tapp
 	return ids
 }
 
-// CloseTaps removes what the taps created, within a bounded time of its own.
-func CloseTaps(taps []brokers.Tap) error {
-	ctx, cancel := context.WithTimeout(context.Background(), tapCloseTimeout)
-	defer cancel()
-	var first error
-	for _, tap := range taps {
-		if err := tap.Close(ctx); err != nil && first == nil {
-			first = fmt.Errorf("%w: %w", ErrLeftBehind, err)
-		}
-	}
-	return first
-}
-
+// closeTaps removes what the taps created, within a bounded time of its own.
 func (r *runner) closeTaps() error {
 	stop := make(chan struct{})
 	drained := make(chan struct{})
@@ -107,58 +91,71 @@ func (r *runner) closeTaps() error {
 			}
 		}
 	}()
-	err := CloseTaps(r.taps)
+	ctx, cancel := context.WithTimeout(context.Background(), tapCloseTimeout)
+	defer cancel()
+	var first error
+	for _, tap := range r.taps {
+		if err := tap.Close(ctx); err != nil && first == nil {
+			first = fmt.Errorf("%w: %w", ErrLeftBehind, err)
+		}
+	}
 	close(stop)
 	<-drained
-	return err
+	return first
 }
 
 // finish has the taps catch up once more, so that the end is the brokers' word,
-// and judges.
+// and judges. Where a tap is lost there is no end: what did not come may still
+// come.
 func (r *runner) finish(ctx context.Context) (*flows.Result, error) {
 	r.closing = true
 	r.report(r.cfg.Now())
-	end, err := r.readToEnd(ctx, r.take)
+	if r.broken {
+		return r.result(), nil
+	}
+	c, err := r.readToEnd(ctx, r.take)
 	if err != nil {
 		return nil, err
 	}
-	end = max(end, r.watch.judged)
-	if err := r.take(message.Event{Mark: &message.Mark{Kind: message.MarkEnd, Seen: end.Time()}}); err != nil {
+	r.doubts = c.doubts
+	if c.lost != nil {
+		err = r.lose(c.lost)
+	} else {
+		end := max(r.lag.broker(c.started), r.watch.judged)
+		err = r.take(message.Event{Mark: &message.Mark{Kind: message.MarkEnd, Seen: end.Time()}})
+	}
+	if err != nil {
 		return nil, err
 	}
 	return r.result(), nil
 }
 
 // readToEnd has every tap deliver what there was when it was called, and gives
-// the events to take. It returns when that was, by the brokers' clocks.
-func (r *runner) readToEnd(ctx context.Context, take func(message.Event) error) (correlate.Instant, error) {
+// the events to take.
+func (r *runner) readToEnd(ctx context.Context, take func(message.Event) error) (catchUp, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // so that the taps stop where take fails
 	done := make(chan catchUp, 1)
 	go func() {
 		c := catchUp{started: r.cfg.Now()}
-		c.doubts, c.err = r.catchUpAll(ctx)
+		c.doubts, c.lost = r.catchUpAll(ctx)
 		done <- c
 	}()
 	for {
 		select {
 		case e := <-r.events:
 			if err := take(e); err != nil {
-				return correlate.Never, err
+				return catchUp{}, err
 			}
 		case <-ctx.Done():
-			return correlate.Never, fmt.Errorf("a tap cannot tell how far it has read: %w", context.Cause(ctx))
+			return catchUp{}, fmt.Errorf("a tap cannot tell how far it has read: %w", context.Cause(ctx))
 		case c := <-done:
-			if c.err != nil {
-				return correlate.Never, fmt.Errorf("a tap cannot tell how far it has read: %w", c.err)
-			}
 			for range len(r.events) { // what the taps have delivered is there
 				if err := take(<-r.events); err != nil {
-					return correlate.Never, err
+					return c, err
 				}
 			}
-			r.doubts = c.doubts
-			return r.lag.broker(c.started), nil
+			return c, nil
 		}
 	}
 }

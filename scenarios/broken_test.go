@@ -3,6 +3,7 @@ package scenarios_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -128,6 +129,28 @@ func TestTapThatDoesNotArm(t *testing.T) {
 	})
 }
 
+// A tap that cannot tell how far it has read ends the run without a verdict, and
+// soon; the recording has no end, and verify says the same of it.
+func (r *rig) losesTasks(taps ...*bent) *flows.Result {
+	r.Helper()
+	result, _ := r.run()
+	for _, ch := range []string{"c", "d"} {
+		reason := ch + ": the tap cannot tell how far it has read: "
+		if !slices.ContainsFunc(result.Unknowns, func(u flows.Unknown) bool { return strings.Contains(u.Reason, reason) }) {
+			r.Errorf("nothing says %q: %+v", reason, result.Unknowns)
+		}
+	}
+	for i, b := range taps {
+		if n := b.left(); n != 0 {
+			r.Errorf("tapper %d has %d taps that are not closed", i, n)
+		}
+	}
+	if len(r.tape.marks(message.MarkEnd)) > 0 {
+		r.Error("the recording has an end")
+	}
+	return result
+}
+
 func TestCatchUpThatFails(t *testing.T) {
 	broken := errors.New("the broker is gone")
 	for name, fail := range map[string]error{"an error": broken, "a cancel of its own": context.Canceled} {
@@ -145,11 +168,37 @@ func TestCatchUpThatFails(t *testing.T) {
 					}
 					stop := r.serve(honest)
 					defer stop()
-					_ = r.fails(t.Context(), fail, events, tasks)
+					wantState(t, r.losesTasks(events, tasks), flows.NotKnown)
 				})
 			})
 		}
 	}
+}
+
+// What is proven when a tap is lost stays: the first scenario's double; the
+// second still waited for the broker that is gone.
+func TestFindingsOutliveABroker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const second = "  - name: again\n    send: { to: a, key: \"${id}\", body: { id: \"${id}\" } }\n"
+		r := newRig(t, chain+second, memory.Options{})
+		tasks := r.bend(1)
+		tasks.catch = func(context.Context) error { return brokers.ErrUnreachable }
+		stop := r.serve(func(from string, b body) []out {
+			switch {
+			case b["id"] == "id-001" && from == "a":
+				return []out{{body: b}, {body: b}}
+			case b["id"] == "id-002" && from == "b":
+				return nil
+			}
+			return honest(from, b)
+		})
+		defer stop()
+		result := r.losesTasks(tasks)
+		wantState(t, result, flows.Fail)
+		if got := states(result); got != "through: fail, again: unknown" {
+			t.Errorf("scenarios %s", got)
+		}
+	})
 }
 
 // A tap that never answers ends the run after a while, and does not keep it from
@@ -171,8 +220,8 @@ func TestCatchUpThatHangs(t *testing.T) {
 			stop := r.serve(honest)
 			defer stop()
 			began := time.Now()
-			_ = r.fails(t.Context(), context.DeadlineExceeded, tasks)
-			if took := time.Since(began); took > 2*time.Minute {
+			wantState(t, r.losesTasks(tasks), flows.NotKnown)
+			if took := time.Since(began); took > time.Minute {
 				t.Errorf("it took %v", took)
 			}
 		})

@@ -38,14 +38,12 @@ func Record(ctx context.Context, cfg RecordConfig) (messages int, err error) {
 		began: cfg.Now(), events: make(chan message.Event, eventBuffer),
 		lag: newLag(cfg.Flow), watch: newWatch(),
 	}
-	taps, err := Arm(ctx, cfg.Flow, cfg.Tappers, cfg.Channels, brokers.TapConfig{Events: r.events, Start: cfg.Start})
-	r.taps = taps
 	defer func() {
 		if closeErr := r.closeTaps(); closeErr != nil {
 			err = errors.Join(err, closeErr)
 		}
 	}()
-	if err != nil {
+	if err := r.armTaps(ctx, brokers.TapConfig{Events: r.events, Start: cfg.Start}); err != nil {
 		return 0, err
 	}
 	header := message.RecordingHeader{
@@ -81,22 +79,22 @@ func (r *runner) keep(e message.Event) error {
 		r.lag.note(e.Observation)
 		e.Observation = r.cfg.Flow.Masked(e.Observation)
 	}
-	if err := r.cfg.Record.Event(e); err != nil {
-		return err
-	}
-	return nil
+	return r.cfg.Record.Event(e)
 }
 
 // endRecording writes the end, if the taps can say how far they have read.
 func (r *runner) endRecording() error {
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
-	end, err := r.readToEnd(ctx, r.keep)
+	c, err := r.readToEnd(ctx, r.keep)
+	if err == nil {
+		err = c.err()
+	}
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return fmt.Errorf("the recording has no end: a tap could not tell how far it had read: %w", err)
 		}
 		return err
 	}
-	return r.keep(message.Event{Mark: &message.Mark{Kind: message.MarkEnd, Seen: end.Time()}})
+	return r.keep(message.Event{Mark: &message.Mark{Kind: message.MarkEnd, Seen: r.lag.broker(c.started).Time()}})
 }

@@ -16,7 +16,7 @@ type runner struct {
 	cfg    Config
 	began  time.Time
 	events chan message.Event
-	taps   []brokers.Tap
+	taps   []armed
 	audit  *flows.Audit
 
 	all, queue []*instance
@@ -30,6 +30,13 @@ type runner struct {
 	stats      Stats
 	changed    bool // something that a scenario waits for may have changed
 	closing    bool
+	broken     bool // a tap is lost: the run has ended
+}
+
+// armed is a tap on a broker, by its index in the flow.
+type armed struct {
+	brokers.Tap
+	broker int
 }
 
 // instance is a scenario under way.
@@ -72,7 +79,7 @@ func (r *runner) loop(ctx context.Context) error {
 		if err := r.start(ctx); err != nil {
 			return err
 		}
-		if len(r.active) == 0 {
+		if len(r.active) == 0 || r.broken {
 			return nil
 		}
 		select {

@@ -3,12 +3,12 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/correlate"
+	"github.com/flowcheck/flowcheck/message"
 )
 
 // watch is how a run asks the taps how far they have read, and the brokers
@@ -37,7 +37,21 @@ type catchUp struct {
 	started time.Time
 	quiet   brokers.Quiescence
 	doubts  []string // why a tap cannot prove that it has delivered everything
-	err     error
+	lost    []loss
+}
+
+// loss is a tap that cannot tell how far it has read.
+type loss struct {
+	tap armed
+	err error
+}
+
+// err is the first loss.
+func (c *catchUp) err() error {
+	if len(c.lost) == 0 {
+		return nil
+	}
+	return fmt.Errorf("a tap cannot tell how far it has read: %w", c.lost[0].err)
 }
 
 // quietInterval is how often the brokers are asked whether all is quiet, while a
@@ -47,7 +61,7 @@ type catchUp struct {
 const (
 	firstPause     = time.Millisecond
 	quietInterval  = 25 * time.Millisecond
-	catchUpTimeout = time.Minute
+	catchUpTimeout = 30 * time.Second
 )
 
 // look asks of each scenario under way whether it is over, and the taps to
@@ -191,32 +205,34 @@ func (r *runner) ask(ctx context.Context, now time.Time) {
 func (r *runner) catchUp(ctx context.Context) {
 	c := catchUp{started: r.cfg.Now()}
 	c.quiet = r.quiet(ctx)
-	c.doubts, c.err = r.catchUpAll(ctx)
+	c.doubts, c.lost = r.catchUpAll(ctx)
 	select {
 	case r.watch.caught <- c:
 	case <-ctx.Done():
 	}
 }
 
-func (r *runner) catchUpAll(ctx context.Context) ([]string, error) {
+// catchUpAll waits for every tap. It tells what a tap cannot prove, and which
+// taps are lost.
+func (r *runner) catchUpAll(ctx context.Context) (doubts []string, lost []loss) {
 	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
-	group, ctx := errgroup.WithContext(ctx)
+	var group sync.WaitGroup
 	caught := make([]brokers.Caught, len(r.taps))
+	errs := make([]error, len(r.taps))
 	for i, tap := range r.taps {
-		group.Go(func() (err error) {
-			caught[i], err = tap.CatchUp(ctx)
-			return err
-		})
+		group.Go(func() { caught[i], errs[i] = tap.CatchUp(ctx) })
 	}
-	err := group.Wait()
-	var doubts []string
-	for _, c := range caught {
-		if !c.Exact && c.Reason != "" {
+	group.Wait()
+	for i, c := range caught {
+		switch {
+		case errs[i] != nil:
+			lost = append(lost, loss{r.taps[i], errs[i]})
+		case !c.Exact && c.Reason != "":
 			doubts = append(doubts, c.Reason)
 		}
 	}
-	return doubts, err
+	return doubts, lost
 }
 
 // quiet asks every broker whether the system is quiet. That one cannot tell is
@@ -245,6 +261,24 @@ func (r *runner) quiet(ctx context.Context) brokers.Quiescence {
 	return all
 }
 
+// lose ends the run where taps are lost: what they did not deliver from here on
+// is a gap, and what has been proven stays.
+func (r *runner) lose(lost []loss) error {
+	r.broken = true
+	for _, l := range lost {
+		for _, ch := range r.channelsOf(l.tap.broker) {
+			gap := &message.Mark{
+				Kind: message.MarkGap, Channel: ch.Name, Seen: r.cfg.Now(),
+				Reason: "the tap cannot tell how far it has read: " + l.err.Error(),
+			}
+			if err := r.take(message.Event{Mark: gap}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // caughtUp takes the taps' word: scenarios that were decided before it was asked
 // for, and have been watched long enough, are over.
 func (r *runner) caughtUp(ctx context.Context, c catchUp) error {
@@ -252,8 +286,8 @@ func (r *runner) caughtUp(ctx context.Context, c catchUp) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case c.err != nil:
-		return fmt.Errorf("a tap cannot tell how far it has read: %w", c.err)
+	case c.lost != nil:
+		return r.lose(c.lost)
 	}
 	for range len(r.events) { // what the taps have delivered is there
 		if err := r.take(<-r.events); err != nil {
