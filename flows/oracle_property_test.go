@@ -48,8 +48,25 @@ func compare(t fataler, c oracle.Case) {
 	want := spoken(oracle.Judge(c.Flow, c.Run))
 	got := heard(engine(t, c.Flow, c.Run))
 	if got != want {
-		t.Fatalf("the engine and the oracle differ\n%s\n%s\n--- oracle\n%s\n--- engine\n%s", c.Flow.YAML(), told(c), want, got)
+		t.Fatalf("the engine (+) and the oracle (-) differ\n%s\n%s\n%s", c.Flow.YAML(), told(c), difference(want, got))
 	}
+}
+
+// difference is the lines that only one of two texts has.
+func difference(want, got string) string {
+	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
+	var out strings.Builder
+	for _, l := range a {
+		if !slices.Contains(b, l) {
+			fmt.Fprintln(&out, "-", l)
+		}
+	}
+	for _, l := range b {
+		if !slices.Contains(a, l) {
+			fmt.Fprintln(&out, "+", l)
+		}
+	}
+	return out.String()
 }
 
 // engine is the engine's result.

@@ -182,11 +182,13 @@ func (q *sequence) forget() {
 func (t *orderedTracker) judgeNext(q *sequence) {
 	m := &q.window[q.next]
 	q.next++
-	m.passed = t.repeats(q, m)
+	if m.passed = t.redelivered(q, m); m.passed {
+		return
+	}
 	if m.id != 0 {
 		t.ids.add(m.id, m.seen, t.flow.Remember)
 	}
-	if m.passed {
+	if m.passed = t.equals(q, m); m.passed {
 		return
 	}
 	if higher := t.higher(q, m); higher != nil {
@@ -203,12 +205,8 @@ func (t *orderedTracker) judgeNext(q *sequence) {
 	}
 }
 
-// repeats reports whether the message is passed over: it was delivered before, or
-// its value came before.
-func (t *orderedTracker) repeats(q *sequence, m *sample) bool {
-	if t.redelivered(q, m) {
-		return true
-	}
+// equals reports whether the message's value came before.
+func (t *orderedTracker) equals(q *sequence, m *sample) bool {
 	if i, in := q.find(m.value); in {
 		t.unsure = t.unsure || q.merged && i == 0 && m.value != q.runs[0].from && m.value != q.runs[0].to
 		return true
@@ -287,7 +285,7 @@ func (t *orderedTracker) stands(q *sequence, o *sample, i int) bool {
 	if i < q.next {
 		return !o.passed
 	}
-	return !t.repeats(q, o)
+	return !t.redelivered(q, o) && !t.equals(q, o)
 }
 
 // mayTell reports whether a message that was forgotten may be out of order with

@@ -47,7 +47,11 @@ func (g *generator) fault() {
 			d.msg.Body.Seq = nil
 		}
 	case 14:
-		d.msg.Key, d.msg.HasKey = pick(g, "", "k-1"), g.chance(50)
+		if d.msg.HasKey = g.chance(50); d.msg.HasKey {
+			d.msg.Key = pick(g, "", "k-1")
+		} else {
+			d.msg.Key = ""
+		}
 	}
 }
 

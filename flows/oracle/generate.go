@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"math/bits"
 	"time"
 
 	"pgregory.net/rapid"
@@ -40,18 +41,40 @@ type generator struct {
 	serial  int
 }
 
+// coin is drawn for all choices: rapid's numbers prefer small ones, which would
+// leave out most of what is to be generated.
+var coin = rapid.Bool()
+
+// upTo draws a number from 0 to n, each as likely.
 func (g *generator) upTo(n int) int {
 	if n <= 0 {
 		return 0
 	}
-	return rapid.IntRange(0, n).Draw(g.t, "n")
+	for {
+		v := 0
+		for range bits.Len(uint(n)) {
+			v <<= 1
+			if coin.Draw(g.t, "") {
+				v |= 1
+			}
+		}
+		if v <= n {
+			return v
+		}
+	}
 }
 
 func (g *generator) between(low, high int) int { return low + g.upTo(high-low) }
 
 // chance is true in about so many of a hundred cases.
 func (g *generator) chance(percent int) bool {
-	return rapid.IntRange(0, 99).Draw(g.t, "%") >= 100-percent
+	least := (100 - percent) * 128 / 100
+	for bit := 64; bit > 0; bit /= 2 {
+		if drawn, want := coin.Draw(g.t, ""), least&bit != 0; drawn != want {
+			return drawn
+		}
+	}
+	return true
 }
 
 func pick[T any](g *generator, items ...T) T { return items[g.upTo(len(items)-1)] }

@@ -136,7 +136,7 @@ func (w *world) classify(m *msg) {
 		}
 	}
 	switch {
-	case m.ch.JSON && m.Body.Broken:
+	case m.ch.JSON && m.Body.Broken && !m.Body.Tombstone:
 		m.stray = "malformed"
 	case m.step >= 0:
 	case m.ch.DeadLetters != nil:
