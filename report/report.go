@@ -140,6 +140,9 @@ func clean(s string) string {
 	return b.String()
 }
 
+// flat is clean on one line.
+func flat(s string) string { return clean(strings.ReplaceAll(s, "\n", "; ")) }
+
 // isControl reports whether r is a control character, or one that turns the
 // direction of text (Unicode's bidirectional controls); a line break is none.
 func isControl(r rune) bool {

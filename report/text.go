@@ -58,7 +58,7 @@ func (t *text) paint(state flows.State, s string) string {
 }
 
 func (t *text) faint(s string) string {
-	if !t.opts.Color {
+	if !t.opts.Color || s == "" {
 		return s
 	}
 	return lipgloss.NewStyle().Faint(true).Render(s)
@@ -103,7 +103,7 @@ func (t *text) chain(chain string) {
 	t.line("")
 	name := "across chains"
 	if chain != "" {
-		name = "chain " + clean(chain)
+		name = "chain " + flat(chain)
 	}
 	t.line("%s  %s%s", t.paint(state, strings.ToUpper(state.String())), name, t.faint(t.ids(chain)))
 	for i := range t.r.Findings {
@@ -113,7 +113,7 @@ func (t *text) chain(chain string) {
 	}
 	for _, u := range t.r.Unknowns {
 		if u.Chain == chain {
-			t.line("  %s  %s", t.paint(flows.NotKnown, "unknown"), clean(u.Reason))
+			t.line("  %s  %s", t.paint(flows.NotKnown, "unknown"), flat(u.Reason))
 		}
 	}
 	t.timeline(chain)
@@ -128,7 +128,7 @@ func (t *text) ids(chain string) string {
 		}
 		var all []string
 		for name, value := range f.IDs {
-			all = append(all, name+" "+clean(value))
+			all = append(all, name+" "+flat(value))
 		}
 		slices.Sort(all)
 		return "  (" + strings.Join(all, ", ") + ")"
@@ -137,14 +137,14 @@ func (t *text) ids(chain string) string {
 }
 
 func (t *text) finding(f *flows.Finding) {
-	what := clean(f.Text)
+	what := flat(f.Text)
 	if f.Rule != "" {
 		what += t.faint("  (rule " + f.Rule + ")")
 	}
 	t.line("  %s  %s", t.paint(flows.Fail, string(f.Kind)), what)
-	t.line("      expected  %s", clean(f.Expected))
+	t.line("      expected  %s", flat(f.Expected))
 	if len(f.Parts) == 0 {
-		t.line("      actual    %s", clean(f.Actual))
+		t.line("      actual    %s", flat(f.Actual))
 	}
 	width := 0
 	for _, p := range f.Parts {
@@ -155,19 +155,19 @@ func (t *text) finding(f *flows.Finding) {
 		if i > 0 {
 			label = ""
 		}
-		t.line("      %-8s  %-*s = %s", label, width, p.Source, clean(p.Value))
+		t.line("      %-8s  %-*s = %s", label, width, p.Source, flat(p.Value))
 	}
 	for i, e := range f.Evidence {
 		label := "seen at"
 		if i > 0 {
 			label = "against"
 		}
-		t.line("      %-8s  %s %s", label, e.Channel, clean(e.Position.String()))
+		t.line("      %-8s  %s %s", label, e.Channel, flat(e.Position.String()))
 	}
 	if near, ok := t.r.NearMisses[flows.NearKey{Chain: f.Chain, Step: f.Step}]; ok && f.Kind == flows.Missing {
-		t.line("      nearest   %s, at %s", near.Text, clean(near.Evidence.Position.String()))
+		t.line("      nearest   %s, at %s", near.Text, flat(near.Evidence.Position.String()))
 		for _, p := range near.Parts {
-			t.line("                %s = %s", p.Source, clean(p.Value))
+			t.line("                %s = %s", p.Source, flat(p.Value))
 		}
 	}
 }
@@ -183,7 +183,7 @@ func (t *text) timeline(chain string) {
 	for _, m := range moments {
 		wide[0] = max(wide[0], len(m.Channel))
 		wide[1] = max(wide[1], len(m.Step), 1)
-		wide[2] = max(wide[2], len(clean(m.Position.String())))
+		wide[2] = max(wide[2], len(flat(m.Position.String())))
 	}
 	t.line("  timeline  %s", t.faint(began.Time().UTC().Format("2006-01-02, UTC")))
 	for _, m := range moments {
@@ -201,7 +201,7 @@ func (t *text) timeline(chain string) {
 			note = "  " + note
 		}
 		t.line("    %10s  %-*s  %-*s  %-*s  %s%s%s", "+"+at(m).Sub(began).Round(100_000).String(),
-			wide[0], m.Channel, wide[1], step, wide[2], clean(m.Position.String()),
+			wide[0], m.Channel, wide[1], step, wide[2], flat(m.Position.String()),
 			t.faint(clock.Time().UTC().Format("15:04:05.000")), t.faint(arrival), t.faint(note))
 	}
 }
@@ -241,7 +241,7 @@ func (t *text) taps() {
 		t.line("counted   %s", strings.Join(counts, ", "))
 	}
 	for _, warning := range t.r.Warnings {
-		t.line("%s   %s", t.paint(flows.NotKnown, "warning"), clean(warning))
+		t.line("%s   %s", t.paint(flows.NotKnown, "warning"), flat(warning))
 	}
 	if t.opts.Timing != "" {
 		t.line("took      %s", t.opts.Timing)

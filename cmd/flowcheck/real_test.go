@@ -223,3 +223,29 @@ func TestScriptsOnRealBrokers(t *testing.T) {
 		t.Errorf("left behind: %s", left)
 	}
 }
+
+// declareExchanges makes topic exchanges.
+func declareExchanges(t testing.TB, url string, names ...string) {
+	t.Helper()
+	conn, err := amqp091.Dial(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if err := ch.ExchangeDeclare(name, amqp091.ExchangeTopic, true, false, false, false, nil); err != nil {
+			t.Fatal(err)
+		}
+		q, err := ch.QueueDeclare(name+"-all", true, false, false, false, nil)
+		if err == nil {
+			err = ch.QueueBind(q.Name, "#", name, false, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -202,11 +201,3 @@ func newRunID() string { return uuid.NewString()[:8] }
 
 // newScenarioID makes the fresh id of a scenario: no other run has it.
 func newScenarioID() string { return uuid.NewString() }
-
-func (a *app) logger(verbose bool) *slog.Logger {
-	level := slog.LevelWarn
-	if verbose {
-		level = slog.LevelDebug
-	}
-	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
-}
