@@ -76,15 +76,20 @@ func (s *site) must(err error) {
 	}
 }
 
-func (s *site) openKafka() {
+func (s *site) openKafka() { s.createTopics(s.orders, s.payments) }
+
+// createTopics makes topics of three partitions for as long as the test runs.
+func (s *site) createTopics(names ...string) {
+	s.Helper()
 	admin, err := sarama.NewClusterAdmin([]string{s.kafka}, sarama.NewConfig())
 	s.must(err)
-	for _, topic := range []string{s.orders, s.payments} {
+	for _, topic := range names {
 		s.must(admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: 3, ReplicationFactor: 1}, false))
 	}
 	s.Cleanup(func() {
-		_ = admin.DeleteTopic(s.orders)
-		_ = admin.DeleteTopic(s.payments)
+		for _, topic := range names {
+			_ = admin.DeleteTopic(topic)
+		}
 		_ = admin.Close()
 	})
 }
