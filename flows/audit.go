@@ -41,6 +41,9 @@ type Audit struct {
 
 	scenarios []*scenarioRun
 	byID      map[correlate.ID][]*scenarioRun
+	byMark    map[string][]*scenarioRun // by the id of their run
+	stirred   map[string]bool           // see Stirred; nil while nobody asks
+	allStir   bool
 
 	result  Result
 	steps   int // messages that are a step and have an id
@@ -61,7 +64,7 @@ type gapRef struct{ channel, index int }
 func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 	a := &Audit{
 		flow: f, cfg: cfg, intake: newIntake(f),
-		byID: map[correlate.ID][]*scenarioRun{}, strays: map[uint64]bool{}, touched: map[gapRef]bool{},
+		byID: map[correlate.ID][]*scenarioRun{}, byMark: map[string][]*scenarioRun{}, strays: map[uint64]bool{}, touched: map[gapRef]bool{},
 		horizon: correlate.NewHorizon(len(f.Channels), correlate.InstantOf(cfg.Started)),
 		judge:   judge{flow: f, want: -1},
 	}
@@ -135,6 +138,7 @@ func (a *Audit) take(r *reduced) {
 	case e.Detail != nil && e.Detail.Stray != correlate.NotStray:
 		a.loose = append(a.loose, *e)
 	}
+	a.stir(m, chain)
 	if r.whyNot != nil && a.result.Messages.Seen <= maxNearbyTraffic {
 		a.nearby.note(a.flow, r)
 	}
@@ -158,6 +162,7 @@ func (a *Audit) follow(r *reduced, chain *correlate.Chain) {
 func (a *Audit) mark(m *message.Mark) {
 	switch m.Kind {
 	case message.MarkGap:
+		a.allStir = true
 		if i, ok := a.intake.channels[m.Channel]; ok {
 			a.horizon.Lost(i, correlate.InstantOf(m.Seen), m.Channel+": "+m.Reason)
 			return

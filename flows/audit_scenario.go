@@ -31,6 +31,7 @@ func (a *Audit) addScenario(m *message.Mark) {
 		}
 	}
 	a.scenarios = append(a.scenarios, s)
+	a.byMark[m.ID] = append(a.byMark[m.ID], s)
 	for i, id := range a.flow.IDs {
 		if value, ok := m.IDs[id.Name]; ok {
 			key := correlate.Canonical(correlate.ID{Name: uint16(i), Value: value})
@@ -182,12 +183,32 @@ func (a *Audit) Wait(id string, readTo correlate.Instant) Wait {
 	a.judge.sameTime = nil // a chain is counted once, when it is done
 	defer func() { a.horizon.End, a.horizon.EndDecides, a.judge.sameTime = end, decides, sameTime }()
 	w := Wait{Decided: true, Due: correlate.Never, Last: correlate.Never}
-	for _, s := range a.scenarios {
-		if s.mark.ID == id {
-			a.waitFor(s, &w)
-		}
+	for _, s := range a.byMark[id] {
+		a.waitFor(s, &w)
 	}
 	return w
+}
+
+// Stirred returns the ids of the scenario runs whose chains have grown since it
+// was called last; all is true where it may be any of them. A live run asks only
+// for these what they wait for.
+func (a *Audit) Stirred() (ids map[string]bool, all bool) {
+	ids, all = a.stirred, a.allStir || a.stirred == nil
+	a.stirred, a.allStir = map[string]bool{}, false
+	return ids, all
+}
+
+// stir notes whose chain a message is in.
+func (a *Audit) stir(m *correlate.Message, c *correlate.Chain) {
+	switch {
+	case a.stirred == nil || a.allStir:
+	case len(m.Listed)+len(m.Loose) > 0: // it may be in many
+		a.allStir = true
+	case c != nil:
+		for _, s := range a.scenariosOf(c) {
+			a.stirred[s.mark.ID] = true
+		}
+	}
 }
 
 func (a *Audit) waitFor(s *scenarioRun, w *Wait) {

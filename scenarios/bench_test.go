@@ -14,13 +14,13 @@ import (
 // scenario to its decision, of the slowest; watched-ms how long it was then
 // watched for doubles.
 func BenchmarkRun(b *testing.B) {
-	for name, text := range map[string]string{"1": many(1), "100": many(100)} {
+	for name, text := range map[string]string{"1": many(1), "100": many(100), "1000": many(1000)} {
 		b.Run(name, func(b *testing.B) {
 			var decided, watched time.Duration
 			for b.Loop() {
 				b.StopTimer()
 				r := newRig(b, text, memory.Options{})
-				r.cfg.Parallel = 100
+				r.cfg.Parallel = 1000
 				stop := r.serve(honest)
 				b.StartTimer()
 				result, stats, err := scenarios.Run(b.Context(), r.cfg)

@@ -28,7 +28,7 @@ type runner struct {
 	messages   int
 	doubts     []string // of the taps, at the end
 	stats      Stats
-	changed    bool // something that a scenario waits for may have changed
+	changed    bool // what any scenario waits for may have changed, not only its chain
 	closing    bool
 	broken     bool // a tap is lost: the run has ended
 }
@@ -46,6 +46,7 @@ type instance struct {
 	id       string
 
 	sent    bool
+	fresh   bool // not looked at since
 	sentAt  time.Time
 	err     error
 	wait    flows.Wait
@@ -94,7 +95,7 @@ func (r *runner) loop(ctx context.Context) error {
 			}
 		case s := <-r.sent:
 			s.instance.sent, s.instance.err, s.instance.sentAt = true, s.err, r.cfg.Now()
-			r.changed = true
+			s.instance.fresh = true
 		case c := <-r.watch.caught:
 			if err := r.caughtUp(ctx, c); err != nil {
 				return err
@@ -131,7 +132,6 @@ func (r *runner) take(e message.Event) error {
 		e.Observation = r.cfg.Flow.Masked(e.Observation)
 	}
 	r.audit.Add(e)
-	r.changed = true
 	if r.cfg.Record != nil {
 		return r.cfg.Record.Event(e)
 	}

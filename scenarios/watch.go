@@ -70,8 +70,11 @@ func (r *runner) look(ctx context.Context) {
 	now := r.cfg.Now()
 	ask := false
 	left := r.active[:0]
+	stirred, all := r.audit.Stirred()
+	all = all || r.changed
 	for _, in := range r.active {
-		if r.changed && in.sent {
+		if in.sent && (all || in.fresh || stirred[in.id]) {
+			in.fresh = false
 			r.judge(in, now)
 		}
 		if in.done {
