@@ -1,8 +1,6 @@
 package flows_test
 
 import (
-	"bytes"
-	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -14,7 +12,6 @@ import (
 
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/flows/oracle"
-	"github.com/flowcheck/flowcheck/report"
 )
 
 // TestMain draws the same cases each time, unless -rapid.seed says otherwise.
@@ -140,15 +137,3 @@ func told(c oracle.Case) string {
 	}
 	return b.String()
 }
-
-// reportOf is the JSON report.
-func reportOf(t fataler, r *flows.Result) string {
-	t.Helper()
-	var b bytes.Buffer
-	if err := report.JSON(&b, r); err != nil {
-		t.Fatalf("%v", err)
-	}
-	return b.String()
-}
-
-var _ = cmp.Compare[int]

@@ -88,7 +88,8 @@ func (p *process) code() int {
 	ctx, cancel := context.WithTimeout(p.Context(), patience)
 	defer cancel()
 	select {
-	case <-p.ended:
+	case err := <-p.ended:
+		p.Logf("flowcheck ended: %v", err)
 	case <-ctx.Done():
 		p.Fatalf("flowcheck does not end; it said:\n%s%s", &p.out, &p.errs)
 	}
