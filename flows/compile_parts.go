@@ -23,11 +23,6 @@ func (c *compiler) compileBrokers() {
 		broker.Lacking, c.lacking = c.lacking, false
 		c.flow.Brokers = append(c.flow.Brokers, broker)
 	}
-	for name := range c.opts.Brokers {
-		if c.brokerIndex(name) < 0 && !c.file.Incomplete {
-			c.fail(source.Position{File: c.file.Name}, "--broker %s: the flow has no broker of that name", name)
-		}
-	}
 }
 
 // tls evaluates the texts of a broker's tls.

@@ -21,7 +21,8 @@ type Options struct {
 	// Vars override the file's vars; VarFiles too, the earlier the weaker.
 	Vars     map[string]string
 	VarFiles []VarFile
-	// Brokers override the URLs of brokers by name.
+	// Brokers override the URLs of brokers by name; names that the flow does not
+	// have are left alone.
 	Brokers map[string]string
 	// Open reads a file that use: names, ReadFile one that file("…") names.
 	Open     source.Open

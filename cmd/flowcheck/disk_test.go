@@ -60,8 +60,10 @@ func flood(t testing.TB, p *process, kafka string) {
 		if _, _, err := producer.SendMessage(m); err != nil {
 			t.Fatal(err)
 		}
-		if i > 20 && len(p.ended) > 0 {
+		select {
+		case <-p.ended:
 			return
+		default:
 		}
 	}
 }

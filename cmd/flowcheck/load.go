@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -44,6 +45,24 @@ func (a *app) load(name string, flags *flowFlags) (*flows.Flow, error) {
 	}
 	flow, errs := flows.Load(name, data, opts)
 	return flow, a.printErrors(name, errs)
+}
+
+// checkBrokers reports names of --broker that no flow has.
+func checkBrokers(flags *flowFlags, loaded ...*flows.Flow) error {
+	for _, b := range flags.brokers {
+		name, _, _ := strings.Cut(b, "=")
+		var all []string
+		for _, f := range loaded {
+			for i := range f.Brokers {
+				all = append(all, f.Brokers[i].Name)
+			}
+		}
+		if !slices.Contains(all, name) {
+			slices.Sort(all)
+			return input(fmt.Errorf("--broker %s: no such broker; there are %s", name, strings.Join(slices.Compact(all), ", ")))
+		}
+	}
+	return nil
 }
 
 // printErrors prints what is wrong with a flow file, each with its line.
@@ -144,9 +163,11 @@ lacking.`,
 		Args:    takes("FLOW...", 1, -1),
 		RunE: func(_ *cobra.Command, files []string) error {
 			wrong := 0
+			var loaded []*flows.Flow
 			for _, file := range files {
 				flow, err := a.load(file, &flags)
 				if err == nil {
+					loaded = append(loaded, flow)
 					err = a.checkChannels(file, flow)
 				}
 				if err != nil {
@@ -159,7 +180,7 @@ lacking.`,
 			if wrong > 0 {
 				return verdict(exitInput)
 			}
-			return nil
+			return checkBrokers(&flags, loaded...)
 		},
 	}
 	flags.register(cmd)

@@ -21,7 +21,7 @@ type process struct {
 	testing.TB
 	cmd       *exec.Cmd
 	out, errs output
-	ended     chan error
+	ended     chan struct{} // closed when it has
 }
 
 // output is what a process has printed so far.
@@ -50,13 +50,16 @@ func start(t testing.TB, args ...string) *process {
 
 func startCommand(t testing.TB, name string, args ...string) *process {
 	t.Helper()
-	p := &process{TB: t, cmd: exec.CommandContext(t.Context(), name, args...), ended: make(chan error, 1)}
+	p := &process{TB: t, cmd: exec.CommandContext(t.Context(), name, args...), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.errs
 	p.cmd.Env = append(os.Environ(), "AWS_EC2_METADATA_DISABLED=true")
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { p.ended <- p.cmd.Wait() }()
+	go func() {
+		defer close(p.ended)
+		_ = p.cmd.Wait() // how it ended is in cmd.ProcessState
+	}()
 	return p
 }
 

@@ -44,6 +44,9 @@ masks is hashed before it is written.`,
 			if err == nil {
 				err = a.checkChannels(args[0], flow)
 			}
+			if err == nil {
+				err = checkBrokers(&flags, flow)
+			}
 			if err != nil {
 				return err
 			}

@@ -79,6 +79,9 @@ func (a *app) run(ctx context.Context, files []string, flags *runFlags) error {
 			return err
 		}
 	}
+	if err := checkBrokers(&flags.flow, loaded...); err != nil {
+		return err
+	}
 	if err := known(flags.only, loaded); err != nil {
 		return input(err)
 	}

@@ -36,6 +36,9 @@ Exit code 0 pass, 1 fail, 2 bad input, 3 unknown.`,
 				return input(err)
 			}
 			flow, err := a.load(args[0], &flags)
+			if err == nil {
+				err = checkBrokers(&flags, flow)
+			}
 			if err != nil {
 				return err
 			}
