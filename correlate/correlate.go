@@ -28,13 +28,18 @@ type Instant int64
 // Never is the Instant of what has no time.
 const Never Instant = math.MinInt64
 
-// InstantOf returns the Instant of t; Never for the zero time.
+// InstantOf returns the Instant of t; Never for the zero time and for what is
+// beyond the centuries.
 func InstantOf(t time.Time) Instant {
-	if t.IsZero() {
+	if s := t.Unix(); s < -maxSeconds || s > maxSeconds {
 		return Never
 	}
 	return Instant(t.UnixNano())
 }
+
+// maxSeconds is how far from 1970 an instant can be: 292 years. Producers that
+// write microseconds where milliseconds belong are beyond it.
+const maxSeconds = math.MaxInt64/int64(time.Second) - 1
 
 // Known reports whether i is a point in time.
 func (i Instant) Known() bool { return i != Never }

@@ -251,6 +251,29 @@ func TestGapInTheMiddle(t *testing.T) {
 	})
 }
 
+// A producer that writes microseconds where milliseconds belong: its times are
+// none, and neither the run nor its recording breaks on them.
+func TestTimesBeyondTheCenturies(t *testing.T) {
+	for _, year := range []int{58893, -4713} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, chain, memory.Options{})
+			r.bend(0).edit = func(e message.Event) []message.Event {
+				if o := e.Observation; o != nil {
+					changed := *o
+					changed.Time = time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+					e.Observation = &changed
+				}
+				return []message.Event{e}
+			}
+			result, stats := r.runWith(honest)
+			wantState(t, result, flows.Pass)
+			if stats.Total > 5*time.Second {
+				t.Errorf("it took %v", stats.Total)
+			}
+		})
+	}
+}
+
 // A flood of foreign messages neither starves the run nor blocks its end.
 func TestFloodWhileClosing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

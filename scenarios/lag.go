@@ -50,6 +50,17 @@ func (l *lag) note(o *message.Observation) {
 	l.most = slices.MaxFunc(l.all, func(x, y *brokerLag) int { return int(x.least - y.least) }).least
 }
 
+// timely takes a time away that is none: a producer can write any number, and
+// what is beyond the centuries can be neither compared nor recorded.
+func timely(o *message.Observation) *message.Observation {
+	if o.Time.IsZero() || correlate.InstantOf(o.Time).Known() {
+		return o
+	}
+	without := *o
+	without.Time = time.Time{}
+	return &without
+}
+
 // broker is our time in the brokers' clocks.
 func (l *lag) broker(t time.Time) correlate.Instant { return correlate.InstantOf(t.Add(-l.most)) }
 

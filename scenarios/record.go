@@ -76,8 +76,8 @@ func Record(ctx context.Context, cfg RecordConfig) (messages int, err error) {
 func (r *runner) keep(e message.Event) error {
 	if e.Observation != nil {
 		r.messages++
+		e.Observation = r.cfg.Flow.Masked(timely(e.Observation))
 		r.lag.note(e.Observation)
-		e.Observation = r.cfg.Flow.Masked(e.Observation)
 	}
 	return r.cfg.Record.Event(e)
 }

@@ -128,8 +128,8 @@ func (r *runner) rest() {
 func (r *runner) take(e message.Event) error {
 	if e.Observation != nil {
 		r.messages++
+		e.Observation = r.cfg.Flow.Masked(timely(e.Observation))
 		r.lag.note(e.Observation)
-		e.Observation = r.cfg.Flow.Masked(e.Observation)
 	}
 	r.audit.Add(e)
 	if r.cfg.Record != nil {
