@@ -123,6 +123,7 @@ func (j *judge) judge(c *correlate.Chain, h *correlate.Horizon) Verdict {
 	j.group()
 	j.narrow()
 	j.bounds()
+	j.verdict.Outcome = j.end()
 	for s := range j.steps {
 		j.judgeStep(s)
 	}

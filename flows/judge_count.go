@@ -142,13 +142,13 @@ func (j *judge) lacking(p *program) int {
 	return -1
 }
 
-// absent reports whether what hangs on the step is not judged: it did not come,
-// or not as often as it must, or nobody knows how often that is. An optional one
-// may be absent.
+// absent reports whether what hangs on the step is not judged: it did not come as
+// often as it must, or nobody knows how often that is. One that may be absent,
+// since it is optional or its count says so, is not.
 func (j *judge) absent(s int) bool {
 	o := &j.steps[s]
-	if len(o.came()) == 0 {
-		return !j.flow.Steps[s].Optional
+	if len(o.came()) == 0 && j.flow.Steps[s].Optional {
+		return false
 	}
 	return j.needs(s) || o.hangs >= 0
 }

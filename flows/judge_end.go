@@ -7,36 +7,31 @@ import (
 	"github.com/flowcheck/flowcheck/correlate"
 )
 
-// judgeEnd finds the outcome of the chain, or what it lacks.
-func (j *judge) judgeEnd() {
+// end finds the outcome that the chain has, -1 for none.
+func (j *judge) end() int {
 	if j.want >= 0 && j.reach&(1<<j.want) != 0 && j.complete(j.want) {
-		j.ends(j.want)
-		return
+		return j.want
 	}
 	for i := range j.flow.Outcomes {
 		if j.reach&(1<<i) != 0 && j.complete(i) {
-			j.ends(i)
-			return
+			return i
 		}
 	}
-	if j.chain.Full {
-		j.unknown(tooMany)
-		return
-	}
-	j.judgeLacks()
+	return -1
 }
 
-// tooMany is why a chain is not known whose messages were not all kept.
-const tooMany = "the chain has more messages than are kept"
-
-// ends judges the finished chain.
-func (j *judge) ends(outcome int) {
-	j.verdict.Outcome = outcome
+// judgeEnd judges the finished chain, or what it lacks.
+func (j *judge) judgeEnd() {
 	if j.chain.Full {
-		j.unknown(tooMany)
+		j.unknown("the chain has more messages than are kept")
 	}
-	for _, check := range j.flow.Outcomes[outcome].checks {
-		j.judgeCheck(check, "", nil)
+	switch {
+	case j.verdict.Outcome >= 0:
+		for _, check := range j.flow.Outcomes[j.verdict.Outcome].checks {
+			j.judgeCheck(check, "", nil)
+		}
+	case !j.chain.Full:
+		j.judgeLacks()
 	}
 }
 
@@ -122,7 +117,7 @@ func (j *judge) hopeless(outcome int) (bool, lack) {
 // lack judges a step that the outcome needs.
 func (j *judge) lack(outcome, s int) lack {
 	step := &j.flow.Steps[s]
-	if before := j.cause(outcome, step); before >= 0 {
+	if before := j.cause(1<<outcome, step); before >= 0 {
 		return j.lack(outcome, before)
 	}
 	if j.steps[s].bad {
@@ -151,16 +146,16 @@ func (j *judge) lack(outcome, s int) lack {
 	return lack{reason: step.Name + " may still come: its channel has not been read past the deadline"}
 }
 
-// cause is the absent step on whose absence that of the step hangs, -1 for none:
-// one before it that the outcome needs, or on which the count of one hangs.
-func (j *judge) cause(outcome int, step *Step) int {
-	members := j.flow.Outcomes[outcome].members
+// cause is the absent step on which what there is to say of the step hangs, -1 for
+// none: one before it that the outcomes need, or on which the count of one hangs.
+func (j *judge) cause(outcomes uint64, step *Step) int {
+	in := func(s int) bool { return j.flow.Steps[s].fits || j.flow.Steps[s].outcomes&outcomes != 0 }
 	for _, a := range step.After {
-		if !slices.Contains(members, a) {
+		if !in(a) {
 			continue
 		}
 		for ; a >= 0; a = j.steps[a].hangs {
-			if slices.Contains(members, a) && j.needs(a) {
+			if in(a) && j.needs(a) {
 				return a
 			}
 		}

@@ -279,15 +279,14 @@ func (j *judge) judgeDeadline(s, n int, e *correlate.Entry) {
 }
 
 // awaits reports whether a step before this one is absent: then it is not known
-// what the deadline counts from. What no outcome in reach has is not waited for.
+// what the deadline counts from. What the chain's outcome, or where it has none
+// each outcome in reach, is without is not waited for.
 func (j *judge) awaits(step *Step) bool {
-	for _, a := range step.After {
-		before := &j.flow.Steps[a]
-		if (before.fits || before.outcomes&j.reach != 0) && j.absent(a) {
-			return true
-		}
+	outcomes := j.reach
+	if j.verdict.Outcome >= 0 {
+		outcomes = 1 << j.verdict.Outcome
 	}
-	return false
+	return j.cause(outcomes, step) >= 0
 }
 
 // judgeCheck judges one check; e is the message that it is about, nil for the

@@ -32,7 +32,7 @@ func (j *judged) holds(c Check, m *msg) truth {
 		told := m.copied && m.Death.Reason != ""
 		return death(m, told, func() bool { return m.Death.Reason == "rejected" })
 	}
-	if j.absent(c.Step) || j.steps[c.Step].out && !j.flow.Steps[c.Step].Optional {
+	if j.absent(c.Step) {
 		return notJudged
 	}
 	all := j.came(c.Step)

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"math/bits"
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -9,16 +10,18 @@ import (
 
 // Wish says what is to be generated.
 type Wish struct {
-	// Sound: flow and traffic in which nothing is wrong, so that it must pass.
-	Sound bool
+	// Sound: flow and traffic in which nothing is wrong, so that it must pass; and
+	// Planted: but for one fault.
+	Sound, Planted bool
 	// Chains is how many chains there are at most.
 	Chains int
 }
 
 // Case is a flow and what its taps saw.
 type Case struct {
-	Flow *Flow
-	Run  Run
+	Flow    *Flow
+	Run     Run
+	Planted Planted
 }
 
 // Cases generates flows with their traffic.
@@ -26,7 +29,8 @@ func Cases(wish Wish) *rapid.Generator[Case] {
 	return rapid.Custom(func(t *rapid.T) Case {
 		g := &generator{t: t, wish: wish}
 		f := g.flow()
-		return Case{f, g.traffic(f)}
+		run := g.traffic(f)
+		return Case{f, run, g.planted}
 	})
 }
 
@@ -39,6 +43,9 @@ type generator struct {
 	flowing *Flow
 	drafts  []*draft
 	serial  int
+
+	planted    Planted
+	hole, swap *draft // in whose sequence there is to be one
 }
 
 // coin is drawn for all choices: rapid's numbers prefer small ones, which would
@@ -147,6 +154,9 @@ func (g *generator) channel() Channel {
 	case kind == 5:
 		c.Retries = from
 	}
+	if g.wish.Sound && takesCopies(&c) {
+		c.Redeliveries = ""
+	}
 	return c
 }
 
@@ -159,10 +169,16 @@ func (g *generator) step() Step {
 	s := Step{Channel: g.upTo(len(f.Channels) - 1), Type: string(rune('a' + i))}
 	ch := &f.Channels[s.Channel]
 	if takesCopies(ch) {
+		origins := append(slices.Clone(ch.DeadLetters), ch.Retries...)
+		if !slices.ContainsFunc(f.Steps, func(o Step) bool { return slices.Contains(origins, o.Channel) }) {
+			s.Channel, ch = 0, &f.Channels[0]
+		}
+	}
+	if takesCopies(ch) {
 		// Copies have the type of what they are copies of.
 		s.Type = ""
 		for j, o := range f.Steps {
-			if o.Channel == append(ch.DeadLetters, ch.Retries...)[0] {
+			if slices.Contains(append(slices.Clone(ch.DeadLetters), ch.Retries...), o.Channel) {
 				s.Type = o.Type
 				if !g.wish.Sound && g.chance(50) {
 					break
@@ -170,6 +186,10 @@ func (g *generator) step() Step {
 				s.After = []int{j}
 			}
 		}
+	}
+	taken := func(o Step) bool { return o.Channel == s.Channel && o.Type == s.Type }
+	if g.wish.Sound && slices.ContainsFunc(f.Steps, taken) {
+		s.Channel, s.Type, s.After, ch = 0, string(rune('a'+i)), nil, &f.Channels[0]
 	}
 	if !g.wish.Sound && g.chance(6) {
 		s.Type = ""
@@ -293,9 +313,17 @@ func (g *generator) rule() Rule {
 	r := Rule{
 		Kind: pick(g, "ordered", "ordered", "unique", "never", "every", "latency"), Channel: g.upTo(len(f.Channels) - 1),
 	}
+	if g.wish.Sound && takesCopies(&f.Channels[r.Channel]) {
+		r.Channel = 0 // copies come in no order of their own
+	}
 	switch r.Kind {
 	case "ordered":
 		r.Keyed, r.Gapless = !g.chance(30), g.chance(50)
+		for _, o := range f.Rules {
+			if g.wish.Sound && o.Kind == "ordered" && o.Channel == r.Channel {
+				r.Keyed = o.Keyed // a channel has one way of numbering
+			}
+		}
 	case "unique":
 		r.Keyed = g.chance(30)
 	case "every":

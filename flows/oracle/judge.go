@@ -129,6 +129,7 @@ func (w *world) judgeChain(c *chain) *judged {
 	j.group()
 	j.narrow()
 	j.bounds()
+	j.outcome = j.end()
 	for s := range j.steps {
 		j.judgeStep(s)
 	}
@@ -300,13 +301,13 @@ func (j *judged) countOn(c *Count) (int, bool) {
 }
 
 // absent reports whether what hangs on the step is not to be judged (rule 10):
-// it did not come, or not as often as it must, or nobody knows how often that
-// is. An optional one may be absent.
+// it did not come as often as it must, or nobody knows how often that is. One
+// that may be absent, since it is optional or its count says so, is not.
 func (j *judged) absent(s int) bool {
 	if j.flow.Steps[s].Optional && len(j.came(s)) == 0 {
 		return false
 	}
-	return len(j.came(s)) == 0 || j.lacks(s) || j.steps[s].hangs >= 0
+	return j.lacks(s) || j.steps[s].hangs >= 0
 }
 
 // lacks reports whether the chain needs more messages of the step, if it needs

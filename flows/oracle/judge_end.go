@@ -4,33 +4,33 @@ import (
 	"slices"
 )
 
-// judgeEnd finds the chain's outcome, or what it lacks (rules 11, 20 to 22).
-func (j *judged) judgeEnd() {
-	outcomes := j.flow.outcomes()
-	for o := range outcomes {
+// end finds the outcome that the chain has: the first in reach of which it lacks
+// nothing (rule 11). -1: none.
+func (j *judged) end() int {
+	for o := range j.reach {
 		if j.reach[o] && !slices.ContainsFunc(j.members(o), j.lacks) {
-			j.outcome = o
-			for _, check := range outcomes[o].Checks {
-				switch j.holds(check, nil) {
-				case fails:
-					j.find("mismatch", -1)
-				case notKnown:
-					j.unknown()
-				}
-			}
-			return
+			return o
 		}
 	}
-	first := -1
-	for o := range outcomes {
-		if !j.reach[o] {
-			continue
+	return -1
+}
+
+// judgeEnd judges the finished chain, or what it lacks (rules 11, 20 to 22).
+func (j *judged) judgeEnd() {
+	if j.outcome >= 0 {
+		for _, check := range j.flow.outcomes()[j.outcome].Checks {
+			switch j.holds(check, nil) {
+			case fails:
+				j.find("mismatch", -1)
+			case notKnown:
+				j.unknown()
+			}
 		}
-		if first < 0 {
-			first = o
-		}
-		if !j.hopeless(o) {
-			j.unknown()
+		return
+	}
+	first := slices.Index(j.reach, true)
+	for o := range j.reach {
+		if j.reach[o] && !j.hopeless(o) {
 			return
 		}
 	}
@@ -104,20 +104,8 @@ type lack struct {
 func (j *judged) lack(outcome, s int) lack {
 	step := &j.flow.Steps[s]
 	members := j.members(outcome)
-	for _, a := range step.After {
-		if !slices.Contains(members, a) {
-			continue
-		}
-		// What hangs on an absent step takes over its reason.
-		if j.lacks(a) {
-			return j.lack(outcome, a)
-		}
-		for at := a; j.steps[at].hangs >= 0; {
-			at = j.steps[at].hangs
-			if slices.Contains(members, at) && j.lacks(at) {
-				return j.lack(outcome, at)
-			}
-		}
+	if cause := j.cause(s, func(a int) bool { return slices.Contains(members, a) }); cause >= 0 {
+		return j.lack(outcome, cause)
 	}
 	if j.steps[s].bad {
 		return lack{proven: true}

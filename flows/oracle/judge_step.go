@@ -159,19 +159,39 @@ func (j *judged) judgeDeadline(s, n int, m *msg) {
 	j.find("late", s, m, latest)
 }
 
-// waits reports whether a step before it is absent that some outcome in reach
-// has.
+// waits reports whether a step before it is absent that the chain's outcome has,
+// or some outcome in reach where it has none.
 func (j *judged) waits(s int) bool {
-	return slices.ContainsFunc(j.flow.Steps[s].After, func(a int) bool { return j.inReach(a) && j.absent(a) })
+	return j.cause(s, j.expected) >= 0
 }
 
-func (j *judged) inReach(s int) bool {
-	for o, outcome := range j.flow.outcomes() {
-		if j.reach[o] && slices.Contains(outcome.Steps, s) {
+// cause is the absent step on which what there is to say of the step hangs: one
+// before it that is expected, or one that decides how often such a one comes. -1:
+// none.
+func (j *judged) cause(s int, expected func(int) bool) int {
+	for _, a := range j.flow.Steps[s].After {
+		if !expected(a) {
+			continue
+		}
+		for at := a; at >= 0; at = j.steps[at].hangs {
+			if expected(at) && j.lacks(at) {
+				return at
+			}
+		}
+	}
+	return -1
+}
+
+func (j *judged) expected(s int) bool {
+	if j.outcome >= 0 {
+		return slices.Contains(j.members(j.outcome), s)
+	}
+	for o := range j.reach {
+		if j.reach[o] && slices.Contains(j.members(o), s) {
 			return true
 		}
 	}
-	return j.steps[s].free
+	return false
 }
 
 // judgeConflicts finds messages with the id of an earlier one of their channel

@@ -105,6 +105,7 @@ func (g *generator) number(f *Flow) {
 			*b.Seq = next[k]
 		}
 	}
+	g.sequencePlants()
 	if g.wish.Sound || len(g.drafts) == 0 || !g.chance(25) {
 		return
 	}

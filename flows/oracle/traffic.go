@@ -38,6 +38,9 @@ func (g *generator) traffic(f *Flow) Run {
 			g.fault()
 		}
 	}
+	if g.wish.Planted {
+		g.planted = g.plant()
+	}
 	run := Run{Mode: "verify", Started: -10 * second}
 	run.Events = g.seen(f)
 	if g.wish.Sound {
@@ -109,8 +112,8 @@ func (g *generator) chain(plan [][]int, chain int, begin int64) {
 			continue
 		}
 		times := g.times(step, came)
-		if g.wish.Sound && takesCopies(&f.Channels[step.Channel]) && g.originOf(step, came) == nil {
-			times = 0
+		if g.wish.Sound && times > 0 && takesCopies(&f.Channels[step.Channel]) && g.originOf(step, came) == nil {
+			return // nothing that it could be a copy of
 		}
 		for range times {
 			came[s] = append(came[s], g.draft(plan, chain, s, g.when(step, came, begin), came))
