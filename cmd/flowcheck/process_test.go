@@ -91,8 +91,7 @@ func (p *process) code() int {
 	ctx, cancel := context.WithTimeout(p.Context(), patience)
 	defer cancel()
 	select {
-	case err := <-p.ended:
-		p.Logf("flowcheck ended: %v", err)
+	case <-p.ended:
 	case <-ctx.Done():
 		p.Fatalf("flowcheck does not end; it said:\n%s%s", &p.out, &p.errs)
 	}

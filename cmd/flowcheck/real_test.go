@@ -254,3 +254,35 @@ func declareExchanges(t testing.TB, url string, names ...string) {
 		}
 	}
 }
+
+// bulkyFlow reads the end of a large body.
+const bulkyFlow = `flowcheck: 1
+flow: bulky
+brokers: { tasks: "${env.RABBIT}" }
+channels: { shipments: { broker: tasks, exchange: shipping } }
+correlate: { order: body.orderId }
+steps: { shipped: { channel: shipments, check: [ body.last == 1, len(body.noise) == 10485760 ] } }
+`
+
+// TestABodyOfTenMegabytes goes by a tap on RabbitMQ into a recording, packed or
+// not, and is judged from there.
+func TestABodyOfTenMegabytes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	flow := write(t, "bulky.flow.yaml", bulkyFlow)
+	for _, name := range []string{"bulky.jsonl", "bulky.jsonl.zst"} {
+		recording := filepath.Join(t.TempDir(), name)
+		p := s.start("record", flow, "-o", recording)
+		p.await("it records", func() bool { return strings.Contains(p.errs.String(), "recording to") })
+		body := `{"orderId":"o-1","noise":"` + strings.Repeat("x", 10<<20) + `","last":1}`
+		s.must(s.amqp.PublishWithContext(t.Context(), "shipping", "bulky", false, false, amqp091.Publishing{Body: []byte(body)}))
+		// The end of a recording waits for what the broker has taken, and it has
+		// taken this once it answers a further question on the same channel.
+		s.must(s.amqp.ExchangeDeclarePassive("shipping", amqp091.ExchangeTopic, true, false, false, false, nil))
+		p.end(os.Interrupt, exitPass)
+		v := s.start("verify", flow, recording)
+		if code := v.code(); code != exitPass {
+			t.Errorf("%s: exit code %d: %s%.1000s", name, code, &v.errs, v.out.String())
+		}
+	}
+}
