@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/flowcheck/flowcheck/correlate"
@@ -116,6 +117,12 @@ func (a *Audit) take(r *reduced) {
 	if r.channel < 0 {
 		a.result.Messages.Seen++
 		return
+	}
+	if r.dear {
+		// As good as lost: before what comes after it, as a tap's gap would be.
+		a.horizon.Lost(r.channel, e.Seen, fmt.Sprintf("%s: the flow's expressions cost more than they may on the message at %s",
+			a.flow.Channels[r.channel].Name, e.Position))
+		a.allStir = true
 	}
 	if !a.horizon.Read(r.channel, e.Position, e.Time, e.Seen) {
 		return // read again

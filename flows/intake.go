@@ -34,6 +34,7 @@ type reduced struct {
 	correlate.Message
 	channel int  // -1: one that the flow lacks
 	mine    bool // false: the channel's `when` keeps it out
+	dear    bool // an expression was given up for its cost: what it says is not known
 	// values are, for each rule of the channel, its `by` and its `per`.
 	values []payload.Value
 	// whyNot tells, for each step of its channel, why the message is not that;
@@ -85,7 +86,21 @@ func (in *intake) ruleValue(p *expression.Program, without payload.Value) payloa
 	if p == nil {
 		return without
 	}
-	return p.Eval(&in.frame)
+	return in.eval(p)
+}
+
+// eval and test evaluate an expression on the message, and note where it was
+// given up.
+func (in *intake) eval(p *expression.Program) payload.Value {
+	v := p.Eval(&in.frame)
+	in.reduced.dear = in.reduced.dear || in.frame.Exceeded
+	return v
+}
+
+func (in *intake) test(p *expression.Program) bool {
+	ok := p.Test(&in.frame)
+	in.reduced.dear = in.reduced.dear || in.frame.Exceeded
+	return ok
 }
 
 // ScanBody takes the fields of a body while the Decoder walks over it. It
@@ -116,7 +131,7 @@ func (in *intake) read(channel int, o *message.Observation) (m *correlate.Messag
 		o = unwrapped(o)
 	}
 	problem := in.extract(ch, o)
-	if plan.when != nil && !plan.when.Test(&in.frame) {
+	if plan.when != nil && !in.test(plan.when) {
 		return nil, false
 	}
 	m.Entry = correlate.Entry{
@@ -136,7 +151,7 @@ func (in *intake) read(channel int, o *message.Observation) (m *correlate.Messag
 	in.identify(plan, m)
 	for i := range plan.steps {
 		s := &plan.steps[i]
-		if s.when == nil || s.when.Test(&in.frame) {
+		if s.when == nil || in.test(s.when) {
 			m.Entry.Step, m.Opens = s.step, s.opens
 			break
 		}
@@ -262,7 +277,7 @@ func (in *intake) time(plan *intakePlan, o *message.Observation) correlate.Insta
 	case clockSeen:
 		return correlate.InstantOf(o.Seen)
 	case clockField:
-		return instantOfValue(plan.time.Eval(&in.frame))
+		return instantOfValue(in.eval(plan.time))
 	default:
 		return correlate.InstantOf(o.Time)
 	}
@@ -272,7 +287,7 @@ func (in *intake) time(plan *intakePlan, o *message.Observation) correlate.Insta
 func (in *intake) identify(plan *intakePlan, m *correlate.Message) {
 	for i := range plan.ids {
 		p := &plan.ids[i]
-		v := p.expr.Eval(&in.frame)
+		v := in.eval(p.expr)
 		if v.Kind() == payload.List {
 			for _, item := range v.List() {
 				if text := idText(item); text != "" {
@@ -361,7 +376,7 @@ func (in *intake) room(n int) []payload.Value {
 // messageID is a hash of the message's id; 0 where it has none.
 func (in *intake) messageID(plan *intakePlan, o *message.Observation) uint64 {
 	if plan.messageID != nil {
-		if text := idText(plan.messageID.Eval(&in.frame)); text != "" {
+		if text := idText(in.eval(plan.messageID)); text != "" {
 			return nonZero(xxhash.Sum64String(text))
 		}
 		return 0

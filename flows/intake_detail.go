@@ -97,7 +97,7 @@ func (in *intake) lift(ch *Channel, d *correlate.Detail) {
 	if ch.intake.original == nil {
 		return
 	}
-	v := ch.intake.original.Eval(&in.frame)
+	v := in.eval(ch.intake.original)
 	switch v.Kind() {
 	case payload.Nil:
 		d.Lifted = false

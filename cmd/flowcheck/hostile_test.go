@@ -68,3 +68,32 @@ func TestAHugeBodyCostsNoMoreThanItMay(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatCostsTooMuchIsNotOverlooked: a message on which a `when` is given up
+// may be the step, or what must never come. Neither is missing nor passed over.
+func TestWhatCostsTooMuchIsNotOverlooked(t *testing.T) {
+	t.Parallel()
+	recording := hugeRecording(t, 10<<20)
+	const dear = `count(body.items, any(body.items, # == -1)) == 0`
+	for name, more := range map[string]string{
+		"a step":    "  placed: { channel: orders, when: '" + dear + "' }\n",
+		"a channel": "  placed: { channel: orders }\n",
+		"a rule":    "  placed: { channel: orders }\nrules:\n  - never: { channel: orders, when: '" + dear + "' }\n",
+		"an id":     "  placed: { channel: orders }\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := strings.Replace(hugeFlow, "  placed:\n    channel: orders\n    check:\n      - %s\n", more, 1)
+			switch name {
+			case "a channel":
+				text = strings.Replace(text, "topic: orders }", "topic: orders, when: '"+dear+"' }", 1)
+			case "an id":
+				text = strings.Replace(text, "correlate: { order: body.orderId }", "correlate:\n  order: 'string("+dear+")'", 1)
+			}
+			p := start(t, "verify", write(t, "huge.flow.yaml", text), recording)
+			if code := p.code(); code != exitUnknown || !strings.Contains(p.out.String(), "cost more than they may on the message at 0@1") {
+				t.Errorf("exit code %d: %s%.2000s", code, &p.errs, p.out.String())
+			}
+		})
+	}
+}
