@@ -147,6 +147,20 @@ func (a *Audit) reportScenarios() {
 			r.Chains = append(r.Chains, s.chain)
 		}
 	}
+	a.blameScenarios()
+}
+
+// blameScenarios fails each scenario in whose chains a rule found something: the
+// chain may pass for itself.
+func (a *Audit) blameScenarios() {
+	for i := range a.result.Scenarios {
+		s := &a.result.Scenarios[i]
+		for j := range a.result.Findings {
+			if chain := a.result.Findings[j].Chain; chain != "" && slices.Contains(s.Chains, chain) {
+				s.State = Fail
+			}
+		}
+	}
 }
 
 // mainID is the value of the first id, in the order of correlate.

@@ -263,8 +263,13 @@ func (t *text) outcomes() string {
 // last is the line that CI reads.
 func (t *text) last() {
 	passed, failed, unknown := t.r.Chains.Pass, t.r.Chains.Fail, t.r.Chains.Unknown
-	if len(t.r.Scenarios) > 0 {
-		passed, failed, unknown = 0, 0, 0
+	blamed := t.blamed()
+	if len(t.r.Scenarios) == 0 {
+		// A rule may blame chains that pass for themselves.
+		more := min(max(0, len(blamed)-failed), passed)
+		passed, failed = passed-more, failed+more
+	} else {
+		passed, failed, unknown = 0, len(blamed), 0
 		for _, s := range t.r.Scenarios {
 			switch s.State {
 			case flows.Pass:
@@ -287,6 +292,23 @@ func (t *text) last() {
 		line += fmt.Sprintf(", %d unknown", unknown)
 	}
 	t.line("%s", t.paint(t.r.State, line))
+}
+
+// blamed are the chains with findings that belong to no scenario.
+func (t *text) blamed() map[string]bool {
+	mine := map[string]bool{"": true}
+	for _, s := range t.r.Scenarios {
+		for _, c := range s.Chains {
+			mine[c] = true
+		}
+	}
+	blamed := map[string]bool{}
+	for i := range t.r.Findings {
+		if chain := t.r.Findings[i].Chain; !mine[chain] {
+			blamed[chain] = true
+		}
+	}
+	return blamed
 }
 
 // across is the verdict on what belongs to no chain.
