@@ -236,9 +236,18 @@ func (e *Engine) meet(id ID, m *Message, own *Chain) bool {
 // kept is the id without memory shared with its message.
 func kept(id ID) ID { return ID{Name: id.Name, Value: strings.Clone(id.Value)} }
 
+// met reports whether the chain has met the loose id. Of two spellings of one it
+// keeps the smaller.
 func (c *Chain) met(id ID) bool {
 	k := canonicalID(id)
-	return slices.ContainsFunc(c.Met, func(have ID) bool { return canonicalID(have) == k })
+	i := slices.IndexFunc(c.Met, func(have ID) bool { return canonicalID(have) == k })
+	if i < 0 {
+		return false
+	}
+	if id.Value < c.Met[i].Value {
+		c.Met[i].Value = strings.Clone(id.Value)
+	}
+	return true
 }
 
 // merge makes one chain of two and returns it.
