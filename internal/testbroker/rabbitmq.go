@@ -29,8 +29,8 @@ stream.advertised_port = %[4]d
 type rabbitPorts struct{ amqp, management, stream, dist, epmd int }
 
 // StartRabbitMQ starts a RabbitMQ node with the management, stream, hash and random exchange plugins and the login
-// guest:guest, and an Erlang port mapper for it alone. It returns once the management API answers, which comes
-// after AMQP does.
+// guest:guest, and an Erlang port mapper for it alone. It returns once the management API answers and
+// AMQP connections are taken, whichever comes last.
 func StartRabbitMQ(ctx context.Context, o Options) (*Broker, error) {
 	free, err := freePorts(ctx, 5)
 	if err != nil {
@@ -57,7 +57,12 @@ func StartRabbitMQ(ctx context.Context, o Options) (*Broker, error) {
 			log:  filepath.Join(o.Dir, "rabbitmq.log"),
 		},
 	}
-	b.server.ready = func(ctx context.Context) error { return answers(ctx, b.Management+"/api/overview") }
+	b.server.ready = func(ctx context.Context) error {
+		if err := answers(ctx, b.Management+"/api/overview"); err != nil {
+			return err
+		}
+		return connects(ctx, address(ports.amqp))
+	}
 	if err := b.start(ctx); err != nil {
 		return nil, err
 	}
