@@ -25,6 +25,7 @@ type runner struct {
 	work       sync.WaitGroup // publishers and catch-ups under way
 	watch      watch
 	lag        lag
+	backlog    bool // the taps begin before they are armed
 	messages   int
 	doubts     []string // of the taps, at the end
 	stats      Stats
