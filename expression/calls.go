@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -145,6 +146,9 @@ func (r *resolver) call(n *ast.CallNode) node {
 		}
 		return r.foreign(callee, callee.Value, n.Arguments)
 	case *ast.MemberNode:
+		if name, ok := r.family(callee); ok {
+			return r.foreign(callee, name, n.Arguments)
+		}
 		of := r.resolve(callee.Node)
 		name, _ := constantText(r.value(callee.Property))
 		if of.shape().kind == messageShape {
@@ -155,6 +159,19 @@ func (r *resolver) call(n *ast.CallNode) node {
 		return r.method(callee, r.plainly(of), name, n.Arguments)
 	}
 	return r.errorf(n, "this cannot be called")
+}
+
+// family is the full name of what callee calls, where it is one of the functions
+// of the scope that share the word before the dot, such as fake.
+func (r *resolver) family(callee *ast.MemberNode) (name string, ok bool) {
+	first, isName := callee.Node.(*ast.IdentifierNode)
+	second, isText := callee.Property.(*ast.StringNode)
+	if !isName || !isText || slices.Contains(r.known(), first.Value) {
+		return "", false
+	}
+	ofFamily := func(fn Function) bool { return strings.HasPrefix(fn.Name, first.Value+".") }
+	_, unavailable := r.scope.Unavailable[first.Value]
+	return first.Value + "." + second.Value, unavailable || slices.ContainsFunc(r.scope.Functions, ofFamily)
 }
 
 // rawHeader is headerInt("name") or headerUUID("name").
@@ -190,7 +207,8 @@ func (r *resolver) foreign(n ast.Node, name string, args []ast.Node) node {
 		}
 		known = append(known, fn.Name)
 	}
-	if why, ok := r.scope.Unavailable[name]; ok {
+	first, _, _ := strings.Cut(name, ".")
+	if why, ok := r.scope.Unavailable[first]; ok {
 		return r.errorf(n, "%s() cannot be used here: %s", name, why)
 	}
 	if name == "now" {

@@ -224,13 +224,20 @@ func (c *compiler) foreign(n *foreign) func(*Frame) payload.Value {
 		for i, arg := range args {
 			given[i] = arg(f)
 		}
-		v, err := fn.Call(given)
+		v, err := fn.call(f, given)
 		if err != nil {
 			f.fail(fmt.Errorf("%s: %w", fn.Name, err))
 			return payload.Value{}
 		}
 		return v
 	}
+}
+
+func (fn *Function) call(f *Frame, args []payload.Value) (payload.Value, error) {
+	if fn.Draw != nil {
+		return fn.Draw(f.Random, args)
+	}
+	return fn.Call(args)
 }
 
 // template renders its parts one after the other.

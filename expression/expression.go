@@ -107,6 +107,17 @@ func (e *Expr) Constant() (payload.Value, bool) {
 // Secret reports whether its value may be made of a secret.
 func (e *Expr) Secret() bool { return secret(e.root) }
 
+// Draws reports whether the expression calls a function that draws from
+// Frame.Random.
+func (e *Expr) Draws() bool {
+	found := false
+	walk(e.root, func(n node) {
+		call, ok := n.(*foreign)
+		found = found || ok && call.fn.Draw != nil
+	})
+	return found
+}
+
 // Compile binds each field that the expression reads to a slot. slot is called
 // once for each of Uses; a negative slot is always nil.
 func (e *Expr) Compile(slot func(Ref, Field) int) *Program {

@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"math/rand/v2"
 	"regexp"
 
 	"github.com/flowcheck/flowcheck/payload"
@@ -19,6 +20,8 @@ type Frame struct {
 	IDs []payload.Value
 	// Names are the values of Scope.Names that come Later, at the same index.
 	Names []payload.Value
+	// Random is what functions that Draw draw from; nil where none is called.
+	Random rand.Source
 	// Budget bounds one evaluation; what is zero means DefaultSteps and
 	// DefaultBytes.
 	Budget Budget

@@ -1,6 +1,10 @@
 package expression
 
-import "github.com/flowcheck/flowcheck/payload"
+import (
+	"math/rand/v2"
+
+	"github.com/flowcheck/flowcheck/payload"
+)
 
 // Scope says which names an expression may use, beside the language's own
 // functions. The zero Scope has none.
@@ -48,10 +52,13 @@ type Name struct {
 // Function may be called in an expression. An error of it makes the call nil
 // and is kept in Frame.Err.
 type Function struct {
+	// Name may have a dot: fake.name is called as fake.name().
 	Name string
 	// Params is the number of arguments it takes.
 	Params int
-	Call   func(args []payload.Value) (payload.Value, error)
+	// Call computes the result; Draw, in its stead, with Frame.Random.
+	Call func(args []payload.Value) (payload.Value, error)
+	Draw func(random rand.Source, args []payload.Value) (payload.Value, error)
 	// Secret results are never shown by Explain.
 	Secret bool
 }

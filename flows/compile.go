@@ -97,6 +97,7 @@ func (c *compiler) configScope() *expression.Scope {
 			"case": "only scenarios have cases",
 			"now":  "only what a scenario sends may read the clock",
 			"uuid": "only what a scenario sends may make ids",
+			"fake": "only what a scenario sends is made of test data",
 		},
 	}
 }

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"github.com/flowcheck/flowcheck/expression"
+	"github.com/flowcheck/flowcheck/flows/fake"
 	"github.com/flowcheck/flowcheck/flows/source"
 	"github.com/flowcheck/flowcheck/payload"
 )
@@ -21,13 +22,7 @@ func (c *compiler) compileScenario(from *source.Scenario) Scenario {
 		s.Covers = append(s.Covers, covers.Value)
 	}
 	if from.Cases.IsSet() {
-		s.Cases, s.named = nil, true
-		for _, v := range c.data(from.Cases).List() {
-			s.Cases = append(s.Cases, Case{v})
-		}
-		if from.Cases.Kind != source.List {
-			c.fail(from.Cases.Pos, "cases from a file are not served yet: write them as a list")
-		}
+		s.Cases, s.named = c.cases(from.Cases), true
 	}
 	if from.Call != nil {
 		c.fail(from.Pos, "call: is not served yet: use send:")
@@ -83,6 +78,9 @@ func (c *compiler) sendScope(from *source.Scenario) *expression.Scope {
 		expression.Function{Name: "uuid", Call: func([]payload.Value) (payload.Value, error) {
 			return payload.OfString(c.opts.UUID()), nil
 		}})
+	for _, fn := range fake.Functions() {
+		s.Functions = append(s.Functions, expression.Function{Name: "fake." + fn.Name, Params: fn.Params, Draw: fn.Call})
+	}
 	return s
 }
 
@@ -93,6 +91,7 @@ func (c *compiler) scenarioScope(from *source.Scenario) *expression.Scope {
 	s.Unavailable = map[string]string{
 		"now":  "a check may not read the clock: a later verify could not repeat it",
 		"uuid": "a check may not make ids: a later verify could not repeat it",
+		"fake": "a check may not make test data: a later verify could not repeat it",
 	}
 	return s
 }

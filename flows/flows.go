@@ -38,7 +38,11 @@ type Flow struct {
 	// chain is remembered.
 	Settle, Timeout, Remember time.Duration
 
+	// Draws is true where what scenarios send has test data, made from Options.Seed.
+	Draws bool
+
 	maskSalt string
+	seed     uint64
 	longest  time.Duration // the longest deadline of a step
 }
 

@@ -14,6 +14,8 @@ type Options struct {
 	// Now and UUID serve now() and uuid() in what scenarios send.
 	Now  func() time.Time
 	UUID func() string
+	// Seed is what the test data of fake.name() and its like is made from.
+	Seed uint64
 	// MaskSalt goes into the hashes of masked values.
 	MaskSalt string
 	// Env is what env.NAME reads.
@@ -24,7 +26,8 @@ type Options struct {
 	// Brokers override the URLs of brokers by name; names that the flow does not
 	// have are left alone.
 	Brokers map[string]string
-	// Open reads a file that use: names, ReadFile one that file("…") names.
+	// Open reads a file that use: or cases: names, ReadFile one that file("…")
+	// names.
 	Open     source.Open
 	ReadFile func(path string) ([]byte, error)
 	// Offline is for callers that connect to no broker: where an address or a login
@@ -46,7 +49,7 @@ func Load(name string, data []byte, opts Options) (*Flow, source.Errors) {
 	if file == nil {
 		return nil, errs
 	}
-	c := &compiler{file: file, opts: opts, flow: &Flow{maskSalt: opts.MaskSalt}, errs: errs}
+	c := &compiler{file: file, opts: opts, flow: &Flow{maskSalt: opts.MaskSalt, seed: opts.Seed}, errs: errs}
 	c.compile()
 	if errs := c.errs.Sort(); len(errs) > 0 {
 		return nil, errs

@@ -3,7 +3,9 @@ package flows
 import (
 	"encoding/base64"
 	"fmt"
+	"hash/fnv"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
@@ -79,6 +81,7 @@ const (
 // Triggers evaluates what the scenario sends, for one fresh id and one case.
 func (s *Scenario) Triggers(f *Flow, id string, kase Case) ([]Trigger, error) {
 	frame := scenarioFrame(id, kase.value)
+	frame.Random = rand.NewPCG(f.seed, s.number(kase))
 	in := newIntake(f)
 	triggers := make([]Trigger, 0, len(s.sends))
 	for i := range s.sends {
@@ -97,6 +100,14 @@ func (s *Scenario) Triggers(f *Flow, id string, kase Case) ([]Trigger, error) {
 		triggers = append(triggers, *t)
 	}
 	return triggers, nil
+}
+
+// number tells one scenario and case from the others, so that the test data of
+// each is its own, whichever of them are run.
+func (s *Scenario) number(kase Case) uint64 {
+	h := fnv.New64a()
+	h.Write(payload.AppendJSON([]byte(s.Name+"\x00"), kase.value))
+	return h.Sum64()
 }
 
 func scenarioFrame(id string, kase payload.Value) *expression.Frame {

@@ -52,6 +52,7 @@ func (c *compiler) textTemplate(text source.Text, scope *expression.Scope) templ
 	if expr = c.parsed(text, expr, err); expr == nil {
 		return t
 	}
+	c.flow.Draws = c.flow.Draws || expr.Draws()
 	t.program = expr.Compile(noSlot)
 	return t
 }

@@ -25,6 +25,8 @@ type flowFlags struct {
 	// offline: no broker is connected to, so that what only a connection needs may
 	// be lacking.
 	offline bool
+	// seed is what test data is made from.
+	seed uint64
 }
 
 func (f *flowFlags) register(cmd *cobra.Command) {
@@ -87,7 +89,7 @@ func (a *app) options(flags *flowFlags) (flows.Options, error) {
 	opts := flows.Options{
 		Env: a.env, Vars: map[string]string{}, Brokers: map[string]string{}, Now: a.now, UUID: uuid.NewString,
 		Open: readBounded, ReadFile: readBounded, MaskSalt: salt(),
-		Offline: flags.offline,
+		Offline: flags.offline, Seed: flags.seed,
 	}
 	for _, v := range flags.vars {
 		name, value, ok := strings.Cut(v, "=")

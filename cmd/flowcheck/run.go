@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type runFlags struct {
 	record   string
 	plan     bool
 	verbose  bool
+	seed     uint64
 }
 
 func newRun(a *app) *cobra.Command {
@@ -43,15 +45,22 @@ login is refused, a topic is absent), 130 interrupted.`,
   flowcheck run order.flow.yaml --only "a paid order is shipped and mailed"
   flowcheck run flows/*.yaml --report junit=out.xml --report json=out.jsonl
   flowcheck run order.flow.yaml --record run.jsonl
+  flowcheck run order.flow.yaml --seed 42
   flowcheck run order.flow.yaml --broker events=kafka://staging:9092 --plan`,
 		Args: takes("FLOW...", 1, -1),
-		RunE: func(cmd *cobra.Command, files []string) error { return a.run(cmd.Context(), files, &flags) },
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if !cmd.Flags().Changed("seed") {
+				flags.seed = newSeed()
+			}
+			return a.run(cmd.Context(), files, &flags)
+		},
 	}
 	flags.flow.register(cmd)
 	flags.reports.register(cmd)
 	cmd.Flags().StringArrayVar(&flags.only, "only", nil, "run the scenario of that `NAME` only, repeatable")
 	cmd.Flags().IntVar(&flags.parallel, "parallel", defaultParallel, "how many scenarios may be under way at once")
 	cmd.Flags().StringVar(&flags.record, "record", "", "keep what the run sees in `FILE` (.jsonl or .jsonl.zst)")
+	cmd.Flags().Uint64Var(&flags.seed, "seed", 0, "make the test data of fake.name() and its like from `NUMBER` (default: a new one each run)")
 	cmd.Flags().BoolVar(&flags.plan, "plan", false, "print what the run would create and read on each broker, and do nothing")
 	cmd.Flags().BoolVarP(&flags.verbose, "verbose", "v", false, "log what happens on the brokers, to standard error")
 	return cmd
@@ -70,6 +79,7 @@ func (a *app) run(ctx context.Context, files []string, flags *runFlags) error {
 	if flags.record != "" && len(files) > 1 {
 		return input(errors.New("--record keeps one flow: give one flow file"))
 	}
+	flags.flow.seed = flags.seed
 	loaded := make([]*flows.Flow, len(files))
 	for i, file := range files {
 		if loaded[i], err = a.load(file, &flags.flow); err == nil {
@@ -132,6 +142,9 @@ func (a *app) runFlow(ctx context.Context, flow *flows.Flow, flags *runFlags, re
 	var f *failure
 	switch {
 	case err == nil:
+		if flow.Draws && result.State != flows.Pass {
+			fmt.Fprintf(a.err, "flowcheck: %s: its test data was made from --seed %d\n", flow.Name, flags.seed)
+		}
 		return trouble(reports.add(result, timing(stats)))
 	case ctx.Err() != nil || errors.As(err, &f):
 		return err
@@ -198,6 +211,9 @@ func onlyOf(only []string, flow *flows.Flow) []string {
 	}
 	return mine
 }
+
+// newSeed is a number short enough to be typed.
+func newSeed() uint64 { return rand.Uint64N(1_000_000) }
 
 // newRunID names what a run creates.
 func newRunID() string { return uuid.NewString()[:8] }
