@@ -19,6 +19,18 @@ type AuditConfig struct {
 	OwnOnly bool
 	// MaxChains and MaxEntries bound the memory; 0 is a default.
 	MaxChains, MaxEntries int
+	// Judged, if not nil, is handed each chain that is counted, once.
+	Judged func(Judged)
+}
+
+// Judged is a chain with what was said of it. It is the audit's: what is to
+// outlive the call must be copied.
+type Judged struct {
+	Chain   *correlate.Chain
+	Verdict *Verdict
+	// Entries are the chain's in canonical order. The Seq of each is the place of
+	// its message among all that the audit was given, from 1.
+	Entries []*correlate.Entry
 }
 
 // The default limits of an audit.
@@ -114,6 +126,8 @@ func (a *Audit) Add(e message.Event) {
 // take takes a message, which has told before how far its tap has read.
 func (a *Audit) take(r *reduced) {
 	m, e := &r.Message, &r.Entry
+	a.seq++
+	e.Seq = a.seq
 	if r.channel < 0 {
 		a.result.Messages.Seen++
 		return
@@ -132,8 +146,6 @@ func (a *Audit) take(r *reduced) {
 	if !r.mine {
 		return
 	}
-	a.seq++
-	e.Seq = a.seq
 	ids := len(m.IDs) + len(m.Listed) + len(m.Loose)
 	var chain *correlate.Chain
 	switch {

@@ -62,6 +62,9 @@ func (a *Audit) verdict(c *correlate.Chain, mine []*scenarioRun) Verdict {
 
 // count adds a chain's verdict to the result.
 func (a *Audit) count(c *correlate.Chain, v *Verdict) {
+	if a.cfg.Judged != nil {
+		a.cfg.Judged(Judged{Chain: c, Verdict: v, Entries: a.judge.order})
+	}
 	r := &a.result
 	r.Chains.Total++
 	r.Undecided += v.Undecided

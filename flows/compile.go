@@ -56,6 +56,7 @@ func (c *compiler) compile() {
 	c.compileRules()
 	c.compileScenarios()
 	c.compileMasks()
+	c.compileNoise()
 	c.finishIntake()
 }
 

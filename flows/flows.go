@@ -29,6 +29,7 @@ type Flow struct {
 	Rules       []Rule
 	Scenarios   []Scenario
 	Mask        []Mask
+	Noise       []Noise
 
 	// Skew is how far the times of brokers may differ, ProducerSkew the same
 	// where a time is a producer's.

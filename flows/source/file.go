@@ -18,6 +18,7 @@ func fileKeys() []key[File] {
 		field("remember", val.durationOrZero, func(f *File) *Duration { return &f.Remember }),
 		field("partition-by", val.word, func(f *File) *Text { return &f.PartitionBy }),
 		field("mask", val.maskPaths, func(f *File) *[]Text { return &f.Mask }),
+		field("noise", val.texts, func(f *File) *[]Text { return &f.Noise }),
 		field("brokers", val.brokers, func(f *File) *[]Broker { return &f.Brokers }),
 		field("channels", val.channels, func(f *File) *[]Channel { return &f.Channels }),
 		field("correlate", val.correlate, func(f *File) *[]ID { return &f.Correlate }),

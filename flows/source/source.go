@@ -33,6 +33,7 @@ type File struct {
 	Remember    Duration
 	PartitionBy Text   // the name of an id, or an expression
 	Mask        []Text // paths: body.card.number, headers["authorization"], key
+	Noise       []Text // paths of what varies by nature, of any message or of one step
 
 	Brokers   []Broker
 	Channels  []Channel

@@ -64,6 +64,7 @@ func (l *loader) merge(f, used *File) {
 	f.Incomplete = f.Incomplete || used.Incomplete
 	f.Vars = append(f.Vars, used.Vars...)
 	f.Mask = append(f.Mask, used.Mask...)
+	f.Noise = append(f.Noise, used.Noise...)
 	f.Brokers = append(f.Brokers, used.Brokers...)
 	f.Channels = append(f.Channels, used.Channels...)
 	f.Correlate = append(f.Correlate, used.Correlate...)

@@ -1,0 +1,93 @@
+package compare
+
+import (
+	"strconv"
+	"sync"
+)
+
+// Names are the paths of fields that any message of a comparison has, each with
+// one number, so that equal messages are equal bytes. Sets that are compared
+// share one. It is safe for concurrent use.
+type Names struct {
+	mu  sync.RWMutex
+	ids map[string]uint32
+	all []string
+}
+
+// NewNames returns empty Names.
+func NewNames() *Names { return &Names{ids: map[string]uint32{}} }
+
+func (n *Names) id(path string) uint32 {
+	n.mu.RLock()
+	id, ok := n.ids[path]
+	n.mu.RUnlock()
+	if ok {
+		return id
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if id, ok := n.ids[path]; ok {
+		return id
+	}
+	id = uint32(len(n.all))
+	n.ids[path] = id
+	n.all = append(n.all, path)
+	return id
+}
+
+func (n *Names) path(id uint32) string {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.all[id]
+}
+
+// node is a place in bodies, with its number and those below it. A walker has a
+// tree of its own, so that it asks Names once for each place.
+type node struct {
+	path    string
+	id      uint32
+	members map[string]*node
+	items   []*node
+}
+
+// member is the node of the member called name, which may share memory with a
+// body.
+func (w *walker) member(of *node, name []byte) *node {
+	if n := of.members[string(name)]; n != nil {
+		return n
+	}
+	own := string(name)
+	path := of.path + "[" + strconv.Quote(own) + "]"
+	if isIdentifier(own) {
+		path = of.path + "." + own
+	}
+	if of.members == nil {
+		of.members = map[string]*node{}
+	}
+	n := w.node(path)
+	of.members[own] = n
+	return n
+}
+
+func (w *walker) item(of *node, i int) *node {
+	for i >= len(of.items) {
+		of.items = append(of.items, w.node(of.path+"["+strconv.Itoa(len(of.items))+"]"))
+	}
+	return of.items[i]
+}
+
+func (w *walker) node(path string) *node {
+	w.nodes++
+	return &node{path: path, id: w.names.id(path)}
+}
+
+// isIdentifier reports whether name may follow a dot, as in expressions.
+func isIdentifier(name string) bool {
+	for i, r := range name {
+		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return name != ""
+}
