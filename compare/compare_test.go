@@ -129,8 +129,10 @@ func TestDifferences(t *testing.T) {
 			l[0] = strings.Replace(l[0], `"key":"p-2"`, `"key":"other"`, 1)
 			return l
 		}, `content placed key: "o-1" → "other"`},
-		{"a message less of a counted step", func(l []string) []string { return append(l[:1], l[2:]...) },
-			"missing shipped: twice → once"},
+		{
+			"a message less of a counted step", func(l []string) []string { return append(l[:1], l[2:]...) },
+			"missing shipped: twice → once",
+		},
 		{"a message more", func(l []string) []string {
 			return append(l, line("ships", 70, `"position":"0@3","body":{"order":"p-2","ship":"u","sku":"C"}`))
 		}, "extra shipped: twice → 3 times"},
@@ -138,8 +140,10 @@ func TestDifferences(t *testing.T) {
 			l[1] = strings.Replace(l[1], `"sku":"A"`, `"sku":"Z"`, 1)
 			return l
 		}, `content shipped body.sku: "A" → "Z"`},
-		{"an outcome", func(l []string) []string { return l[:3] },
-			"outcome: done → short\nmissing mailed: once → never"},
+		{
+			"an outcome", func(l []string) []string { return l[:3] },
+			"outcome: done → short\nmissing mailed: once → never",
+		},
 		{"a dead letter", func(l []string) []string {
 			return append(l, line("dead", 200, `"position":"0@1","body":{"order":"p-2"}`))
 		}, "extra dead: never → once"},

@@ -86,9 +86,13 @@ func (w *walker) death(o *message.Observation) {
 		return
 	}
 	for _, f := range [...]struct{ path, value string }{
-		{"death.reason", d.Reason}, {"death.error.class", d.ErrorClass}, {"death.error.text", d.ErrorText},
-		{"death.origin.topic", d.Origin.Topic}, {"death.origin.queue", d.Origin.Queue},
-		{"death.origin.exchange", d.Origin.Exchange}, {"death.origin.routingKey", d.Origin.RoutingKey},
+		{"death.reason", d.Reason},
+		{"death.error.class", d.ErrorClass},
+		{"death.error.text", d.ErrorText},
+		{"death.origin.topic", d.Origin.Topic},
+		{"death.origin.queue", d.Origin.Queue},
+		{"death.origin.exchange", d.Origin.Exchange},
+		{"death.origin.routingKey", d.Origin.RoutingKey},
 	} {
 		if f.value != "" {
 			w.text(f.path, []byte(f.value))
