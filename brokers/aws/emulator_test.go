@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // emulator is an emulator of AWS with clients of the system under test.
 type emulator struct {

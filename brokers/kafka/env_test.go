@@ -35,7 +35,7 @@ type env struct {
 }
 
 // patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // realKafka is the Kafka that all tests share.
 func realKafka(t testing.TB) *env {

@@ -221,10 +221,11 @@ func restartedBroker(t *testing.T, s *site, own *testbroker.Broker, _ brokers.Ch
 	s.bound(ch.Exchange, "#", nil)
 	w, p := s.tapChannels(ch), s.publisher()
 	durable := s.arm(s.open(s.config()), brokers.TapConfig{Channels: []brokers.Channel{ch}, Durable: true})
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	s.must(own.Settle(ctx))
 	s.must(own.Kill())
 	w.gap()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
 	s.must(own.Restart(ctx))
 	w.gap()
 	eventually(t, "the durable tap is back", func() string {

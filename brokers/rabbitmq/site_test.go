@@ -33,7 +33,7 @@ type site struct {
 }
 
 // patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func newSite(t testing.TB) *site {
 	t.Helper()

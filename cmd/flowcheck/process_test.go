@@ -14,7 +14,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 40 * time.Second
+const patience = time.Minute
 
 // process is flowcheck as a process of its own.
 type process struct {

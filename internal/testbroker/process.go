@@ -130,7 +130,7 @@ func tail(path string) string {
 
 // connects tells whether something accepts connections at the address.
 func connects(ctx context.Context, addr string) error {
-	d := net.Dialer{Timeout: time.Second}
+	d := net.Dialer{Timeout: 5 * time.Second}
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
@@ -140,7 +140,7 @@ func connects(ctx context.Context, addr string) error {
 
 // answers tells whether a GET of the URL is answered with 200. A login in the URL is sent along.
 func answers(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -98,7 +98,7 @@ func own(t testing.TB, start func(context.Context, Options) (*Broker, error), pr
 	if _, err := os.Stat(program); err != nil {
 		lacking(t, "NOT TESTED against a broker of its own, it is not installed: %v: go run ./internal/withbrokers -- true", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	b, err := start(ctx, Options{Dir: t.TempDir()})
 	if err != nil {

@@ -70,7 +70,7 @@ func startOne(ctx context.Context, k kind, home, data string) started {
 	if s.err = os.Mkdir(data, 0o700); s.err != nil {
 		return s
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	begin = time.Now()
 	s.broker, s.err = k.start(ctx, testbroker.Options{Home: home, Dir: data})

@@ -133,7 +133,7 @@ func TestServicesAreForbiddenWhileInstalling(t *testing.T) {
 // until waits for a condition.
 func until(t *testing.T, holds func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
