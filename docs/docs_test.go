@@ -191,6 +191,25 @@ func TestStories(t *testing.T) {
 	}
 }
 
+// TestAnomalies: the table has each anomaly that a story tells, and each reason why
+// it is weaker.
+func TestAnomalies(t *testing.T) {
+	stories, err := os.ReadFile(filepath.Join(root, "flows/testdata/stories/anomalies"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, told := pages(t)["docs/correctness.md"], 0
+	for _, m := range regexp.MustCompile(`(?m)^  anomaly: (\S+?)(?:, weaker: (.*))?$`).FindAllStringSubmatch(string(stories), -1) {
+		told++
+		if !strings.Contains(page, "| `"+m[1]+"` |") || !strings.Contains(page, m[2]) {
+			t.Errorf("docs/correctness.md lacks %q", m[0])
+		}
+	}
+	if told < 8 {
+		t.Errorf("only %d anomalies in the stories", told)
+	}
+}
+
 // TestFlowFiles: each whole flow file in the documentation loads.
 func TestFlowFiles(t *testing.T) {
 	checked := 0

@@ -64,6 +64,7 @@ type Audit struct {
 	loose   []correlate.Entry // strays without any id
 	touched map[gapRef]bool
 	nearby  nearby
+	read    readings
 	ended   bool
 
 	closing bool
@@ -80,6 +81,7 @@ func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 		byID: map[correlate.ID][]*scenarioRun{}, byMark: map[string][]*scenarioRun{}, strays: map[uint64]bool{}, touched: map[gapRef]bool{},
 		horizon: correlate.NewHorizon(len(f.Channels), correlate.InstantOf(cfg.Started)),
 		judge:   judge{flow: f, want: -1},
+		read:    readings{channels: make([][]lately, len(f.Channels))},
 	}
 	if cfg.MaxChains == 0 {
 		cfg.MaxChains = DefaultMaxChains
@@ -139,7 +141,8 @@ func (a *Audit) take(r *reduced) {
 		a.allStir = true
 	}
 	if !a.horizon.Read(r.channel, e.Position, e.Time, e.Seen) {
-		return // read again
+		a.read.again(a.flow, r)
+		return
 	}
 	a.result.Messages.Seen++
 	a.result.Channels[r.channel].Seen++
@@ -157,6 +160,7 @@ func (a *Audit) take(r *reduced) {
 	case e.Detail != nil && e.Detail.Stray != correlate.NotStray:
 		a.loose = append(a.loose, *e)
 	}
+	a.read.note(e, chain)
 	a.stir(m, chain)
 	if r.whyNot != nil && a.result.Messages.Seen <= maxNearbyTraffic {
 		a.nearby.note(a.flow, r)
@@ -207,6 +211,7 @@ func (a *Audit) Result() *Result {
 	r := &a.result
 	a.judgeLoose()
 	a.reportRules()
+	a.reportRereads()
 	a.reportScenarios()
 	unplaced := 0
 	for e := range a.engine.Unplaced {

@@ -44,6 +44,10 @@ type Finding struct {
 	// Text says it in a sentence, Expected and Actual in parts.
 	Text, Expected, Actual string
 	Evidence               []Evidence
+	// Anomaly is what the finding is called where it is an anomaly of a log; Weaker
+	// says why it proves less than that name says, "" where it proves it.
+	Anomaly Anomaly
+	Weaker  string
 	// Parts are the values that a failed check compared.
 	Parts []Part
 }

@@ -272,6 +272,7 @@ func (j *judge) missing(s, outcome int) {
 	if name := j.flow.Outcomes[outcome].Name; name != "" {
 		f.Expected += ", for the outcome " + name
 	}
+	f.call(Unseen, weakerNoAck)
 	j.find(f)
 }
 

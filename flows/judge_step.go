@@ -48,7 +48,7 @@ func (j *judge) surplus(step *Step, o *occurrences, i int) {
 			}
 		}
 	}
-	j.duplicate(step, o, e)
+	j.duplicate(step, o, i)
 }
 
 // sameLetter reports whether two copies are of one message: by the place that
@@ -61,8 +61,8 @@ func sameLetter(a, b *correlate.Entry) bool {
 	return identical(a, b)
 }
 
-func (j *judge) duplicate(step *Step, o *occurrences, e *correlate.Entry) {
-	first := o.all[0]
+func (j *judge) duplicate(step *Step, o *occurrences, i int) {
+	first, e := o.all[0], o.all[i]
 	f := Finding{Kind: Duplicate, Step: step.Name, Expected: times(o.max), Actual: times(len(o.all))}
 	if first == e {
 		f.Evidence = j.evidence(e)
@@ -71,6 +71,7 @@ func (j *judge) duplicate(step *Step, o *occurrences, e *correlate.Entry) {
 		return
 	}
 	f.Evidence = j.evidence(e, first)
+	f.callDouble(e, o.all[:i])
 	what := "came again"
 	if identical(first, e) {
 		what = "came again, identical,"
@@ -103,7 +104,7 @@ func (j *judge) judgeConflicts() {
 		if e.Copy || e.Step == correlate.NoStep {
 			continue
 		}
-		ch, step := &j.flow.Channels[e.Channel], &j.flow.Steps[e.Step]
+		ch := &j.flow.Channels[e.Channel]
 		if e.ID != 0 && ch.Redeliveries != RedeliveriesSameID {
 			if first == nil {
 				first = make(map[key]*correlate.Entry, len(j.order)-i)
@@ -111,14 +112,14 @@ func (j *judge) judgeConflicts() {
 			k := key{e.Channel, e.ID}
 			if against := first[k]; against != nil {
 				if !identical(against, e) {
-					j.conflict(step, e, against, "the same message id with other content")
+					j.conflict(e, against, DuplicateID, "the same message id with other content")
 				}
 				continue
 			}
 			first[k] = e
 		}
 		if ch.Redeliveries == RedeliveriesAllow && j.further(e) {
-			j.conflict(step, e, j.steps[e.Step].all[0], "a further message with other content, where only redeliveries are allowed")
+			j.conflict(e, j.steps[e.Step].all[0], "", "a further message with other content, where only redeliveries are allowed")
 		}
 	}
 }
@@ -131,9 +132,10 @@ func (j *judge) further(e *correlate.Entry) bool {
 	return o.max >= 0 && len(all) > max(1, o.max) && slices.Contains(all[max(1, o.max):], e)
 }
 
-func (j *judge) conflict(step *Step, e, against *correlate.Entry, text string) {
+func (j *judge) conflict(e, against *correlate.Entry, anomaly Anomaly, text string) {
+	name := j.flow.Steps[e.Step].Name
 	j.find(Finding{
-		Kind: Conflict, Step: step.Name, Text: step.Name + ": " + text,
+		Kind: Conflict, Step: name, Text: name + ": " + text, Anomaly: anomaly,
 		Expected: "identical content", Actual: "other content", Evidence: j.evidence(e, against),
 	})
 }
@@ -196,6 +198,7 @@ func (j *judge) judgeOrder(step *Step, e *correlate.Entry) {
 			if e.Time.Known() && last.Time.Known() && e.Time < last.Time {
 				f.Text = fmt.Sprintf("%s came %s before %s", step.Name, spell(last.Time.Sub(e.Time)), name)
 			}
+			f.callOrder(e, last)
 			j.find(f)
 		case after:
 		}

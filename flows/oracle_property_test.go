@@ -94,7 +94,7 @@ func audited(flow *flows.Flow, f *oracle.Flow, run oracle.Run) *flows.Result {
 func spoken(r *oracle.Report) string {
 	var lines []string
 	for _, f := range r.Findings {
-		lines = append(lines, line(f.Kind, f.Chain, f.Step, f.Rule, f.Evidence))
+		lines = append(lines, line(f.Kind, f.Chain, f.Step, f.Rule, called(f.Anomaly, f.Weak), f.Evidence))
 	}
 	return summed(r.State, [8]int{r.Chains, r.Pass, r.Fail, r.Unknown, r.Seen, r.Matched, r.Undecided, r.Redelivered}, r.Retried, r.Outcomes, lines, r.Unknowns)
 }
@@ -107,7 +107,7 @@ func heard(r *flows.Result) string {
 		for _, e := range f.Evidence {
 			evidence = append(evidence, e.Channel+" "+e.Position.String())
 		}
-		lines = append(lines, line(string(f.Kind), f.Chain, f.Step, f.Rule, evidence))
+		lines = append(lines, line(string(f.Kind), f.Chain, f.Step, f.Rule, called(string(f.Anomaly), f.Weaker != ""), evidence))
 	}
 	for _, u := range r.Unknowns {
 		unknowns = append(unknowns, u.Chain)
@@ -116,8 +116,15 @@ func heard(r *flows.Result) string {
 	return summed(r.State.String(), [8]int{c.Total, c.Pass, c.Fail, c.Unknown, r.Messages.Seen, r.Messages.Matched, r.Undecided, r.Redelivered}, r.Retried, c.Outcomes, lines, unknowns)
 }
 
-func line(kind, chain, step, rule string, evidence []string) string {
-	return fmt.Sprintf("%s chain=%q step=%q rule=%q %s", kind, chain, step, rule, strings.Join(evidence, ", "))
+func line(kind, chain, step, rule, called string, evidence []string) string {
+	return fmt.Sprintf("%s chain=%q step=%q rule=%q%s %s", kind, chain, step, rule, called, strings.Join(evidence, ", "))
+}
+
+func called(anomaly string, weak bool) string {
+	if weak {
+		return " weakly " + anomaly
+	}
+	return " " + anomaly
 }
 
 func summed(state string, n [8]int, retried int, outcomes map[string]int, lines, unknowns []string) string {

@@ -321,6 +321,7 @@ func (t *orderedTracker) late(q *sequence, m, higher *sample) {
 	f.Text = fmt.Sprintf("%d came after %d for %s", m.value, higher.value, q.name)
 	f.Expected = fmt.Sprintf("%d before %d", m.value, higher.value)
 	f.Actual = fmt.Sprintf("%d after %d", m.value, higher.value)
+	f.callSequence(m.place, higher.place)
 	t.findings = append(t.findings, f)
 }
 

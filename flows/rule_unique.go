@@ -136,6 +136,7 @@ func (t *uniqueTracker) doubles(o *owner) []ruleFinding {
 		f := t.rule.finding(Duplicate, ch, placeOf(e, chains[e]), placeOf(kept[0], nil))
 		f.Text = fmt.Sprintf("the id %s came again on %s", o.name, ch.Name)
 		f.Expected, f.Actual = "once", "twice"
+		f.call(DuplicateID, "")
 		findings = append(findings, f)
 	}
 	return findings

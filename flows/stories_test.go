@@ -175,6 +175,12 @@ func summary(r *flows.Result) string {
 		for _, e := range f.Evidence {
 			fmt.Fprintf(&b, "  %s %s\n", e.Channel, e.Position)
 		}
+		switch {
+		case f.Weaker != "":
+			fmt.Fprintf(&b, "  anomaly: %s, weaker: %s\n", f.Anomaly, f.Weaker)
+		case f.Anomaly != "":
+			fmt.Fprintf(&b, "  anomaly: %s\n", f.Anomaly)
+		}
 	}
 	for _, u := range r.Unknowns {
 		fmt.Fprintf(&b, "unknown chain=%q: %s\n", u.Chain, u.Reason)

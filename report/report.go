@@ -60,6 +60,8 @@ type jsonFinding struct {
 	Expected string            `json:"expected"`
 	Actual   string            `json:"actual"`
 	Evidence []jsonEvidence    `json:"evidence"`
+	Anomaly  string            `json:"anomaly,omitempty"`
+	Weaker   string            `json:"weaker,omitempty"`
 }
 
 type jsonEvidence struct {
@@ -112,6 +114,7 @@ func findingJSON(f *flows.Finding) jsonFinding {
 	j := jsonFinding{
 		Kind: string(f.Kind), Chain: f.Chain, IDs: f.IDs, Step: f.Step, Rule: f.Rule,
 		Text: f.Text, Expected: f.Expected, Actual: f.Actual, Evidence: make([]jsonEvidence, 0, len(f.Evidence)),
+		Anomaly: string(f.Anomaly), Weaker: f.Weaker,
 	}
 	if j.IDs == nil {
 		j.IDs = map[string]string{}

@@ -62,6 +62,7 @@ func failing() *flows.Result {
 			{
 				Kind: flows.Duplicate, Chain: "o-1", IDs: ids, Step: "paid", Rule: "unique", Text: "the id p-1 came again on payments",
 				Expected: "once", Actual: "twice", Evidence: []flows.Evidence{{Channel: "payments", Position: offset(0, 4)}, {Channel: "payments", Position: offset(0, 3)}},
+				Anomaly: flows.DuplicateID,
 			},
 			{
 				Kind: flows.Mismatch, Chain: "o-1", IDs: ids, Step: "paid", Text: "does not hold: body.amount == placed.body.total",
@@ -71,7 +72,7 @@ func failing() *flows.Result {
 			},
 			{
 				Kind: flows.Missing, Chain: "o-2", IDs: map[string]string{"order": "o-2"}, Step: "paid", Text: "paid did not come",
-				Expected: "once, within 2s of placed", Actual: "never",
+				Expected: "once, within 2s of placed", Actual: "never", Anomaly: flows.Unseen, Weaker: "it may never have been sent",
 			},
 		},
 		Unknowns: []flows.Unknown{{Chain: "o-3", Reason: "paid may have been lost: payments: retention passed the tap"}},

@@ -164,12 +164,23 @@ func (t *text) finding(f *flows.Finding) {
 		}
 		t.line("      %-8s  %s %s", label, e.Channel, flat(e.Position.String()))
 	}
+	if f.Anomaly != "" {
+		t.line("      anomaly   %s", anomaly(f))
+	}
 	if near, ok := t.r.NearMisses[flows.NearKey{Chain: f.Chain, Step: f.Step}]; ok && f.Kind == flows.Missing {
 		t.line("      nearest   %s, at %s", near.Text, flat(near.Evidence.Position.String()))
 		for _, p := range near.Parts {
 			t.line("                %s = %s", p.Source, flat(p.Value))
 		}
 	}
+}
+
+// anomaly names what is wrong with the log, and why that is not quite proven.
+func anomaly(f *flows.Finding) string {
+	if f.Weaker == "" {
+		return string(f.Anomaly)
+	}
+	return string(f.Anomaly) + ", weaker: " + f.Weaker
 }
 
 // timeline shows the chain's messages, by time.

@@ -56,6 +56,8 @@ type world struct {
 	end   int64 // None: nobody said
 	start int64
 	out   *Report
+
+	rewritten []*msg // offsets that were read again with other content
 }
 
 // observe reads the events in the order of arrival.
@@ -92,7 +94,8 @@ func (w *world) take(message *Message, arrival int) {
 	m := &msg{Message: message, arrival: arrival, ch: &w.flow.Channels[message.Channel], step: -1, payload: message.Body.Payload()}
 	for _, have := range w.read {
 		if m.ch.Broker != AMQP && w.flow.Place(have.Message) == w.flow.Place(message) {
-			return // read again
+			w.readAgain(have, m)
+			return
 		}
 	}
 	w.seen++
@@ -103,6 +106,15 @@ func (w *world) take(message *Message, arrival int) {
 	}
 	w.msgs = append(w.msgs, m)
 	w.classify(m)
+}
+
+// readAgain: an offset is one message. Where it was read with other content, one of
+// the two is wrong; what is not this flow's is not compared.
+func (w *world) readAgain(have, m *msg) {
+	foreign := func(m *msg) bool { return m.ch.Ours && m.body().Foreign }
+	if m.ch.Broker == Kafka && !foreign(have) && !foreign(m) && !identical(have, m) && !slices.Contains(w.rewritten, have) {
+		w.rewritten = append(w.rewritten, have)
+	}
 }
 
 // body is the body as expressions see it: nothing where it does not decode.

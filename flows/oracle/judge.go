@@ -19,6 +19,9 @@ func Judge(f *Flow, run Run) *Report {
 		}
 	}
 	w.judgeHomeless(chains)
+	for _, m := range w.rewritten {
+		w.find(Finding{Kind: "conflict", Chain: ownLabel(chains, m), Evidence: w.places(m), Anomaly: "inconsistent-offsets"})
+	}
 	for r := range f.Rules {
 		w.judgeRule(r, chains, spans[r])
 	}
@@ -140,8 +143,13 @@ func (w *world) judgeChain(c *chain) *judged {
 }
 
 func (j *judged) find(kind string, step int, evidence ...*msg) {
+	j.called("", false, kind, step, evidence...)
+}
+
+// called finds an anomaly.
+func (j *judged) called(anomaly string, weak bool, kind string, step int, evidence ...*msg) {
 	j.failed = true
-	f := Finding{Kind: kind, Chain: j.chain.label, Evidence: j.w.places(evidence...)}
+	f := Finding{Kind: kind, Chain: j.chain.label, Evidence: j.w.places(evidence...), Anomaly: anomaly, Weak: weak}
 	if step >= 0 {
 		f.Step = j.flow.StepName(step)
 	}

@@ -62,7 +62,7 @@ func (j *judged) tell(outcome, s int) {
 	case j.steps[s].bad:
 		j.find("mismatch", s)
 	default:
-		j.find("missing", s)
+		j.called("unseen", true, "missing", s)
 	}
 }
 

@@ -21,7 +21,8 @@ func (j *judged) judgeStep(s int) {
 		case len(before) == 0: // it should not come at all
 			j.find("duplicate", s, m)
 		default:
-			j.find("duplicate", s, m, all[0])
+			anomaly, weak := doubled(m, before)
+			j.called(anomaly, weak, "duplicate", s, m, all[0])
 		}
 	}
 	for n, m := range kept {
@@ -36,6 +37,23 @@ func (j *judged) judgeStep(s int) {
 			}
 		}
 	}
+}
+
+// doubled names a message beyond those that a step may have: a duplicate is one id
+// twice, perhaps where ids are not told, and surely not where each has its own.
+func doubled(m *msg, before []*msg) (anomaly string, weak bool) {
+	same, untold := false, m.mid == ""
+	for _, o := range before {
+		same = same || m.mid != "" && o.mid == m.mid
+		untold = untold || o.mid == ""
+	}
+	switch {
+	case same:
+		return "duplicate", false
+	case untold:
+		return "duplicate", true
+	}
+	return "", false
 }
 
 // sameLetter reports whether two copies are of one message: by the origin that
@@ -53,6 +71,8 @@ func (j *judged) judgeOrder(s int, m *msg) {
 		last := j.last(a)
 		switch {
 		case last == nil:
+		case j.w.before(m, last) && sameQueue(m, last):
+			j.called("nonmonotonic-send", true, "out-of-order", s, m, last)
 		case j.w.before(m, last):
 			j.find("out-of-order", s, m, last)
 		case !j.w.before(last, m):
@@ -204,7 +224,7 @@ func (j *judged) judgeConflicts() {
 		}
 		if against := j.sameID(j.order[:i], m); against != nil {
 			if !identical(against, m) {
-				j.find("conflict", m.step, m, against)
+				j.called("duplicate", false, "conflict", m.step, m, against)
 			}
 			continue
 		}

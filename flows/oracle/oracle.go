@@ -269,4 +269,8 @@ type Report struct {
 type Finding struct {
 	Kind, Chain, Step, Rule string
 	Evidence                []string // channel and position
+	// Anomaly is the finding's name as an anomaly of a log; Weak says that it is
+	// not quite proven.
+	Anomaly string
+	Weak    bool
 }

@@ -48,14 +48,24 @@ type ruled struct {
 }
 
 // find tells of a message, in the chain that its own ids tie it to.
-func (j *ruled) find(kind string, m *msg, more ...*msg) {
-	f := Finding{Kind: kind, Rule: j.name, Evidence: j.w.places(append([]*msg{m}, more...)...)}
-	for _, c := range j.chains {
+func (j *ruled) find(kind string, m *msg, more ...*msg) { j.called("", false, kind, m, more...) }
+
+func (j *ruled) called(anomaly string, weak bool, kind string, m *msg, more ...*msg) {
+	j.w.find(Finding{
+		Kind: kind, Chain: ownLabel(j.chains, m), Rule: j.name, Evidence: j.w.places(append([]*msg{m}, more...)...),
+		Anomaly: anomaly, Weak: weak,
+	})
+}
+
+// ownLabel is the label of the chain that the message's own ids tie it to; "" for
+// none.
+func ownLabel(chains []*chain, m *msg) string {
+	for _, c := range chains {
 		if m.step >= 0 && c.any(m.ids) {
-			f.Chain = c.label
+			return c.label
 		}
 	}
-	j.w.find(f)
+	return ""
 }
 
 // groups are the messages by the rule's `per` and by a value; "" is in none.
@@ -95,7 +105,7 @@ func (j *ruled) unique(all []*msg) {
 		}
 		kept = append(kept, m)
 		if len(kept) > 1 {
-			j.find("duplicate", m, kept[0])
+			j.called("duplicate", false, "duplicate", m, kept[0])
 		}
 	}
 }
@@ -135,7 +145,8 @@ func (j *ruled) ordered(all []*msg) {
 	for i, v := range values {
 		for _, higher := range slices.Backward(values[i+1:]) {
 			if j.w.before(first[higher], first[v]) {
-				j.find("out-of-order", first[v], first[higher])
+				weak := !sameQueue(first[v], first[higher])
+				j.called("nonmonotonic-send", weak, "out-of-order", first[v], first[higher])
 				break
 			}
 		}
@@ -155,7 +166,7 @@ func (j *ruled) hole(low, high *msg) {
 	case len(j.w.lossesIn(j.rule.Channel, low.at(), until)) > 0, !read:
 		j.w.unknown("")
 	default:
-		j.find("gap", high)
+		j.called("lost-write", true, "gap", high)
 	}
 }
 

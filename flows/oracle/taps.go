@@ -193,7 +193,7 @@ func (g *generator) horizon(run *Run) {
 	for range g.upTo(2) {
 		if len(run.Events) > 0 && g.chance(40) {
 			i := g.upTo(len(run.Events) - 1)
-			run.Events = slices.Insert(run.Events, g.between(i, len(run.Events)), run.Events[i])
+			run.Events = slices.Insert(run.Events, g.between(i, len(run.Events)), Event{Message: g.readAgain(run.Events[i].Message)})
 		}
 	}
 	for range g.upTo(2) {
@@ -208,6 +208,17 @@ func (g *generator) horizon(run *Run) {
 	if g.chance(75) {
 		run.Events = append(run.Events, Event{End: true, At: last(run.Events) + pick(g, 60*second, 0, second, 3000*second, 5*ms)})
 	}
+}
+
+// readAgain is the message as a tap reads it a second time; sometimes the log says
+// something else then.
+func (g *generator) readAgain(m *Message) *Message {
+	if m.Channel < 0 || g.flowing.Channels[m.Channel].Broker != Kafka || !g.chance(30) {
+		return m
+	}
+	other := *m
+	other.Body.Noise += 5000
+	return &other
 }
 
 // Shuffle is the events in another order that keeps each partition's own; below
