@@ -17,6 +17,8 @@ type AuditConfig struct {
 	// OwnOnly judges only the chains of scenarios: what a run does. A recording
 	// that has scenario marks sets it by itself.
 	OwnOnly bool
+	// Probes keeps whole messages, so that what probes set off can be compared.
+	Probes bool
 	// MaxChains and MaxEntries bound the memory; 0 is a default.
 	MaxChains, MaxEntries int
 	// Judged, if not nil, is handed each chain that is counted, once.
@@ -55,7 +57,12 @@ type Audit struct {
 	scenarios []*scenarioRun
 	byID      map[correlate.ID][]*scenarioRun
 	byMark    map[string][]*scenarioRun // by the id of their run
-	stirred   map[string]bool           // see Stirred; nil while nobody asks
+	attempts  map[string]*attempt       // by the id of their instance
+	tries     []*attempt                // in the order of their marks, without the scenarios' own
+	skips     []*message.ProbeMark
+	ours      map[Evidence]bool // what probes sent beyond triggers
+	keep      keeper
+	stirred   map[string]bool // see Stirred; nil while nobody asks
 	allStir   bool
 
 	result  Result
@@ -78,7 +85,7 @@ type gapRef struct{ channel, index int }
 func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 	a := &Audit{
 		flow: f, cfg: cfg, intake: newIntake(f),
-		byID: map[correlate.ID][]*scenarioRun{}, byMark: map[string][]*scenarioRun{}, strays: map[uint64]bool{}, touched: map[gapRef]bool{},
+		byID: map[correlate.ID][]*scenarioRun{}, byMark: map[string][]*scenarioRun{}, attempts: map[string]*attempt{}, ours: map[Evidence]bool{}, strays: map[uint64]bool{}, touched: map[gapRef]bool{},
 		horizon: correlate.NewHorizon(len(f.Channels), correlate.InstantOf(cfg.Started)),
 		judge:   judge{flow: f, want: -1},
 		read:    readings{channels: make([][]lately, len(f.Channels))},
@@ -161,6 +168,9 @@ func (a *Audit) take(r *reduced) {
 		a.loose = append(a.loose, *e)
 	}
 	a.read.note(e, chain)
+	if a.cfg.Probes && ids > 0 && (e.Step != correlate.NoStep || e.Detail != nil) {
+		a.keepMessage(r, chain)
+	}
 	a.stir(m, chain)
 	if r.whyNot != nil && a.result.Messages.Seen <= maxNearbyTraffic {
 		a.nearby.note(a.flow, r)
@@ -197,6 +207,8 @@ func (a *Audit) mark(m *message.Mark) {
 		a.ended = true
 	case message.MarkScenario:
 		a.addScenario(m)
+	case message.MarkProbe:
+		a.addProbe(m)
 	}
 }
 

@@ -20,11 +20,13 @@ func (a *Audit) done(c *correlate.Chain, early bool) {
 		}
 		return
 	}
+	whole := c
+	c, own := a.parted(whole, attemptsOf(mine))
 	v := a.verdict(c, mine)
 	if v.Due.Known() && !early && !a.closing {
 		// Forgotten by its ids, but not judged yet: the end may still say how far
 		// the channel of an absent step was read.
-		a.pending = append(a.pending, c)
+		a.pending = append(a.pending, whole)
 		return
 	}
 	if early || len(mine) > 0 {
@@ -38,16 +40,20 @@ func (a *Audit) done(c *correlate.Chain, early bool) {
 			a.strays[c.Entries[i].Seq] = true
 		}
 	}
-	for _, l := range a.spans {
-		l.observe(&a.judge)
+	if !slices.ContainsFunc(mine, func(s *scenarioRun) bool { return s.attempt != nil && !s.attempt.plain() }) {
+		for _, l := range a.spans {
+			l.observe(&a.judge)
+		}
 	}
 	for _, s := range mine {
 		s.judge(a, &v)
 	}
+	a.concludeChain(whole, &v, mine, own)
 	for _, g := range a.judge.gaps {
 		a.touched[g] = true
 	}
 	a.count(c, &v)
+	a.timelineOfOwn(whole, &v, own)
 }
 
 // verdict judges a chain, given the scenarios that it is of: an outcome that
@@ -84,7 +90,7 @@ func (a *Audit) count(c *correlate.Chain, v *Verdict) {
 	}
 	r.Findings = append(r.Findings, v.Findings...)
 	for _, reason := range v.Unknowns {
-		r.Unknowns = append(r.Unknowns, Unknown{v.Chain, reason})
+		r.Unknowns = append(r.Unknowns, Unknown{Chain: v.Chain, Reason: reason})
 	}
 	a.timeline(c, v)
 	for _, f := range v.Findings {
@@ -145,6 +151,9 @@ func (a *Audit) reportRules() {
 		}
 		findings, unknowns := t.report(a.horizon)
 		for _, f := range findings {
+			if !a.notOurs(&f.Finding) {
+				continue
+			}
 			if c := f.place.chain; c != nil {
 				f.Chain, f.IDs = a.flow.label(c.Current())
 			}

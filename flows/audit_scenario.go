@@ -17,12 +17,29 @@ type scenarioRun struct {
 	order    int
 	kase     Case
 	chain    string
+	attempt  *attempt // nil where no probes were asked for
 	found    bool
 	state    State
 }
 
 // addScenario notes what a run sent and expects.
 func (a *Audit) addScenario(m *message.Mark) {
+	s := a.newRun(m)
+	a.scenarios = append(a.scenarios, s)
+	if m.Probe == nil {
+		return
+	}
+	t := a.attempts[m.ID]
+	if t == nil {
+		t = &attempt{id: m.ID, probe: &message.ProbeMark{}}
+		a.attempts[m.ID] = t
+	}
+	t.runs = append(t.runs, s)
+	s.attempt = t
+}
+
+// newRun notes a chain that is to be judged for a scenario.
+func (a *Audit) newRun(m *message.Mark) *scenarioRun {
 	a.cfg.OwnOnly = true
 	s := &scenarioRun{mark: m, order: len(a.flow.Scenarios), kase: Case{payload.FromAny(m.Case)}}
 	for i := range a.flow.Scenarios {
@@ -30,7 +47,6 @@ func (a *Audit) addScenario(m *message.Mark) {
 			s.scenario, s.order = &a.flow.Scenarios[i], i
 		}
 	}
-	a.scenarios = append(a.scenarios, s)
 	a.byMark[m.ID] = append(a.byMark[m.ID], s)
 	for i, id := range a.flow.IDs {
 		if value, ok := m.IDs[id.Name]; ok {
@@ -38,6 +54,7 @@ func (a *Audit) addScenario(m *message.Mark) {
 			a.byID[key] = append(a.byID[key], s)
 		}
 	}
+	return s
 }
 
 // scenariosOf are the scenario runs whose chain this is.
@@ -130,6 +147,7 @@ func (a *Audit) reportScenarios() {
 		return cmp.Or(cmp.Compare(x.order, y.order), cmp.Compare(x.label(), y.label()))
 	})
 	var last *scenarioRun
+	var firsts []*scenarioRun // of each instance
 	for _, s := range a.scenarios {
 		if !s.found {
 			s.state = NotKnown
@@ -139,6 +157,7 @@ func (a *Audit) reportScenarios() {
 		}
 		if last == nil || last.label() != s.label() || last.mark.ID != s.mark.ID {
 			a.result.Scenarios = append(a.result.Scenarios, ScenarioResult{Name: s.label()})
+			firsts = append(firsts, s)
 		}
 		last = s
 		r := &a.result.Scenarios[len(a.result.Scenarios)-1]
@@ -148,6 +167,9 @@ func (a *Audit) reportScenarios() {
 		}
 	}
 	a.blameScenarios()
+	for i, own := range firsts {
+		a.reportProbes(own, &a.result.Scenarios[i])
+	}
 }
 
 // blameScenarios fails each scenario in whose chains a rule found something: the
@@ -192,14 +214,12 @@ type Wait struct {
 // Wait looks at the scenario run with the given id, as if every tap had read up
 // to the instant.
 func (a *Audit) Wait(id string, readTo correlate.Instant) Wait {
-	end, decides, sameTime := a.horizon.End, a.horizon.EndDecides, a.judge.sameTime
-	a.horizon.End, a.horizon.EndDecides = readTo, false
-	a.judge.sameTime = nil // a chain is counted once, when it is done
-	defer func() { a.horizon.End, a.horizon.EndDecides, a.judge.sameTime = end, decides, sameTime }()
 	w := Wait{Decided: true, Due: correlate.Never, Last: correlate.Never}
-	for _, s := range a.byMark[id] {
-		a.waitFor(s, &w)
-	}
+	a.asIf(readTo, func() {
+		for _, s := range a.byMark[id] {
+			a.waitFor(s, &w)
+		}
+	})
 	return w
 }
 
@@ -235,6 +255,7 @@ func (a *Audit) waitFor(s *scenarioRun, w *Wait) {
 	for i := range c.Entries {
 		w.Last = max(w.Last, c.Entries[i].Seen)
 	}
+	c, _ = a.parted(c, attemptsOf([]*scenarioRun{s}))
 	v := a.verdict(c, []*scenarioRun{s})
 	a.flow.name(c, &v)
 	trial := *s

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/flowcheck/flowcheck/correlate"
@@ -11,10 +12,13 @@ import (
 // Reducer does for an audit what needs no knowledge of other messages: it
 // reduces observations to the fields and ids that judging needs. It is for one
 // goroutine, which need not be the audit's.
-type Reducer struct{ in *intake }
+type Reducer struct {
+	in    *intake
+	whole bool
+}
 
 // Reducer returns a new one for the audit's flow.
-func (a *Audit) Reducer() *Reducer { return &Reducer{newIntake(a.flow)} }
+func (a *Audit) Reducer() *Reducer { return &Reducer{newIntake(a.flow), a.cfg.Probes} }
 
 // Bodies is Audit.Bodies for events that go to this Reducer.
 func (r *Reducer) Bodies() message.BodyScanner { return r.in }
@@ -22,6 +26,7 @@ func (r *Reducer) Bodies() message.BodyScanner { return r.in }
 // Reduce adds an event to the batch. line is its place among all events, at
 // least: only of the first are near misses remembered.
 func (r *Reducer) Reduce(e message.Event, line int, to *Batch) {
+	to.whole = r.whole
 	switch {
 	case e.Observation != nil:
 		// More than the audit asks for, which counts but the messages that it has
@@ -39,6 +44,7 @@ type Batch struct {
 	ids    []correlate.ID
 	values []payload.Value
 	text   []byte // of ids and values; growing moves nothing that was handed out
+	whole  bool   // keys and payloads, too
 }
 
 // Reset empties the batch, once it has been added.
@@ -72,6 +78,10 @@ func (b *Batch) add(r *reduced) {
 		b.values = append(b.values, v)
 	}
 	kept.values = b.values[from:len(b.values):len(b.values)]
+	kept.key, kept.payload = nil, nil
+	if b.whole {
+		kept.key, kept.payload = slices.Clone(r.key), slices.Clone(r.payload)
+	}
 }
 
 func (b *Batch) keepIDs(ids []correlate.ID) []correlate.ID {

@@ -132,6 +132,7 @@ func (c *compiler) nameSteps() {
 		c.steps[s.Name.Value] = i
 		step := &c.flow.Steps[i]
 		step.Name, step.Optional, step.Counted = s.Name.Value, s.Optional, s.Count.IsSet()
+		step.Repeatable = s.Repeatable
 		step.Channel = c.channels[s.Channel.Value]
 		step.Min, step.Max, step.text = 1, 1, s.Count.Text.Value
 		if step.Counted {

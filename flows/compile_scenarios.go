@@ -27,9 +27,7 @@ func (c *compiler) compileScenario(from *source.Scenario) Scenario {
 	if from.Call != nil {
 		c.fail(from.Pos, "call: is not served yet: use send:")
 	}
-	if len(from.Probes) > 0 {
-		s.Probes = len(from.Probes)
-	}
+	s.Probes = compileProbes(from.Probes)
 	scope := c.sendScope(from)
 	for i := range from.Send {
 		s.sends = append(s.sends, c.compileSend(&from.Send[i], scope))

@@ -50,6 +50,9 @@ type Finding struct {
 	Weaker  string
 	// Parts are the values that a failed check compared.
 	Parts []Part
+	// Probe names the probe in whose try it was found, with the try: "duplicate, at
+	// once"; "" where there was none.
+	Probe string
 }
 
 // Evidence is a message that a finding rests on, by its place.
@@ -64,6 +67,8 @@ type Part struct{ Source, Value string }
 // Unknown is something that could not be judged. Chain is "" for the whole run.
 type Unknown struct {
 	Chain, Reason string
+	// Probe names the probe that says nothing for the reason; "" where there is none.
+	Probe string
 }
 
 // State is the three-valued verdict. The worst wins: Fail, then NotKnown, then Pass.
@@ -119,7 +124,7 @@ func comparePositions(a, b []Evidence) int {
 
 func sortUnknowns(all []Unknown) []Unknown {
 	slices.SortFunc(all, func(a, b Unknown) int {
-		return cmp.Or(strings.Compare(a.Chain, b.Chain), strings.Compare(a.Reason, b.Reason))
+		return cmp.Or(strings.Compare(a.Chain, b.Chain), strings.Compare(a.Reason, b.Reason), strings.Compare(a.Probe, b.Probe))
 	})
 	return slices.Compact(all)
 }

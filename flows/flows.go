@@ -114,6 +114,8 @@ type Step struct {
 	After    []int // steps
 	Within   time.Duration
 	Optional bool
+	// Repeatable: a verbatim repeat is no effect of a probe.
+	Repeatable bool
 	// Counted tells that the step may occur otherwise than once, and is a list in
 	// expressions; Min and Max (-1: no bound) are the bounds, where Count is not
 	// set.

@@ -37,6 +37,8 @@ type reduced struct {
 	dear    bool // an expression was given up for its cost: what it says is not known
 	// values are, for each rule of the channel, its `by` and its `per`.
 	values []payload.Value
+	// key and payload share the observation's memory.
+	key, payload []byte
 	// whyNot tells, for each step of its channel, why the message is not that;
 	// nil for a step's message, and where it is not asked for.
 	whyNot map[int][]Part
@@ -130,6 +132,7 @@ func (in *intake) read(channel int, o *message.Observation) (m *correlate.Messag
 	if plan.unwrap {
 		o = unwrapped(o)
 	}
+	r.key, r.payload = o.Key, o.Payload
 	problem := in.extract(ch, o)
 	if plan.when != nil && !in.test(plan.when) {
 		return nil, false

@@ -50,6 +50,41 @@ type ScenarioResult struct {
 	State State
 	// Chains are the names of its chains.
 	Chains []string
+	// Probes are those that were asked for, and those that the file switches off.
+	Probes []ProbeResult
+}
+
+// ProbeResult is the verdict of one probe: the worst of its tries.
+type ProbeResult struct {
+	Name  string
+	State State
+	// Off: the file switches it off, for the Reason. It is not counted.
+	Off bool
+	// Reason says why it is not known, where it was not tried at all.
+	Reason string
+	Tries  []TryResult
+	// Noise are the fields that vary between plain runs of the scenario, and were
+	// left out of the comparison: "paid body.at".
+	Noise []string
+}
+
+// TryResult is one variation of a probe: an instance of its scenario.
+type TryResult struct {
+	Name  string
+	State State
+	// Chains are the names of its chains.
+	Chains []string
+	// Did is what flowcheck did beyond the scenario's own trigger, in that order.
+	Did []Deed
+	// Text says what came of it.
+	Text string
+}
+
+// Deed is something that a probe did: a message sent, to a channel and, where the
+// broker told, at a position; or, without a channel, something else.
+type Deed struct {
+	What, Channel string
+	Position      message.Position
 }
 
 // Moment is a message on a chain's timeline. Step is "" for a stray.

@@ -24,8 +24,8 @@ type Scenario struct {
 	Outcome int
 	// Cases are the values of `case`, one run each; one nil where there are none.
 	Cases []Case
-	// Probes is how many probes the file asks for.
-	Probes int
+	// Probes are those that the file asks for or switches off.
+	Probes []Probe
 	// Timeout bounds the wait for the scenario; 0 is the flow's deadlines alone.
 	Timeout time.Duration
 

@@ -7,6 +7,9 @@ type RecordingHeader struct {
 	Flow    string
 	Started time.Time
 	Brokers map[string]BrokerIdentity
+	// Probes tells that probes are among the marks, so that a reader must keep
+	// whole messages to compare what they set off.
+	Probes bool
 }
 
 // BrokerIdentity tells which broker a recording came from.
@@ -23,6 +26,7 @@ const (
 	MarkScenario MarkKind = "scenario"
 	MarkGap      MarkKind = "gap"
 	MarkEnd      MarkKind = "end"
+	MarkProbe    MarkKind = "probe"
 )
 
 // Mark is a line of a recording that is no message.
@@ -42,6 +46,10 @@ type Mark struct {
 	Outcome string
 	ID      string
 	Case    map[string]any
+
+	// Probe is what a probe did. A scenario's mark has one where probes were asked
+	// for; only its Kinds are set then.
+	Probe *ProbeMark
 }
 
 // Event is one line of a recording after the header, or one word of a tap:

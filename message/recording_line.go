@@ -30,12 +30,13 @@ const (
 	fOutcome
 	fID
 	fCase
+	fProbe
 	fieldCount
 )
 
 var fieldNames = [fieldCount]string{
 	"", "mark", "channel", "time", "clock", "seen", "position", "redelivered", "key", "headers",
-	"properties", "body", "text", "base64", "reason", "name", "ids", "outcome", "id", "case",
+	"properties", "body", "text", "base64", "reason", "name", "ids", "outcome", "id", "case", "probe",
 }
 
 // fieldNamed finds a field by its name.
@@ -81,6 +82,8 @@ func fieldNamed(name []byte) field {
 		return fID
 	case "case":
 		return fCase
+	case "probe":
+		return fProbe
 	default:
 		return unknownField
 	}

@@ -19,6 +19,8 @@ func (d *Decoder) mark() (*Mark, error) {
 		err = d.copyTexts(texts{fChannel: &m.Channel, fReason: &m.Reason})
 	case MarkScenario:
 		err = d.scenario(m)
+	case MarkProbe:
+		err = d.probe(m)
 	case MarkEnd:
 	default:
 		return nil, nil
@@ -36,10 +38,13 @@ func (d *Decoder) scenario(m *Mark) error {
 	if err != nil {
 		return err
 	}
-	if m.Name == "" {
+	if m.Name == "" && m.Kind == MarkScenario {
 		return errors.New("a scenario mark without a name")
 	}
 	if m.Case, err = d.object(fCase); err != nil {
+		return err
+	}
+	if m.Probe, err = d.probeMark(); err != nil {
 		return err
 	}
 	ids, err := d.object(fIDs)

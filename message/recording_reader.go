@@ -222,6 +222,7 @@ type headerLine struct {
 		Kind string `json:"kind"`
 		ID   string `json:"id"`
 	} `json:"brokers"`
+	Probes bool `json:"probes"`
 }
 
 func parseHeader(line []byte) (RecordingHeader, error) {
@@ -243,7 +244,7 @@ func parseHeader(line []byte) (RecordingHeader, error) {
 	if err := json.Unmarshal(line, &h); err != nil {
 		return RecordingHeader{}, fmt.Errorf("line 1: %w", err)
 	}
-	header := RecordingHeader{Flow: h.Flow, Started: h.Started.UTC()}
+	header := RecordingHeader{Flow: h.Flow, Started: h.Started.UTC(), Probes: h.Probes}
 	for name, b := range h.Brokers {
 		if header.Brokers == nil {
 			header.Brokers = make(map[string]BrokerIdentity)

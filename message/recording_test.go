@@ -119,6 +119,15 @@ func everyEvent() []Event {
 		{Observation: &Observation{
 			Channel: "sqs", Seen: seen, Position: Named("0e8c1fbb-9e5b-4c4a-8f8d-1d0a5b9d2f10"), Message: Message{Payload: []byte(`"quoted"`)},
 		}},
+		{Mark: &Mark{Kind: MarkScenario, Seen: seen, Name: "probed", ID: "s-2", Probe: &ProbeMark{Kinds: []string{"duplicate", "cut"}}}},
+		{Mark: &Mark{
+			Kind: MarkProbe, Seen: seen, Name: "probed", ID: "s-3", IDs: map[string]string{"a": "3"}, Outcome: "done",
+			Probe: &ProbeMark{Does: ProbeBegin, Of: "s-2", Kind: "duplicate", Try: "at once", Grace: 1500 * time.Millisecond},
+		}},
+		{Mark: &Mark{Kind: MarkProbe, Seen: seen, ID: "s-3", Probe: &ProbeMark{
+			Does: ProbeSend, Channel: "kafka", Position: At(1, 2), Digest: "ff", Extra: true, What: "the trigger was sent again",
+		}}},
+		{Mark: &Mark{Kind: MarkProbe, Seen: seen, ID: "s-3", Probe: &ProbeMark{Does: ProbeEnd, Reason: "it could not"}}},
 	}
 }
 
@@ -134,7 +143,7 @@ func TestRecordingsReadAndWriteToTheByte(t *testing.T) {
 			},
 			events: contractEvents(),
 		},
-		"testdata/everything.jsonl": {header: RecordingHeader{Flow: "all", Started: at("10:00:00")}, events: everyEvent()},
+		"testdata/everything.jsonl": {header: RecordingHeader{Flow: "all", Started: at("10:00:00"), Probes: true}, events: everyEvent()},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

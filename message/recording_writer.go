@@ -103,6 +103,9 @@ func appendHeaderLine(dst []byte, h RecordingHeader) ([]byte, error) {
 		}
 		dst = append(dst, '}')
 	}
+	if h.Probes {
+		dst = append(dst, `,"probes":true`...)
+	}
 	return append(dst, '}', '\n'), nil
 }
 
@@ -205,7 +208,7 @@ func appendMark(dst []byte, m *Mark) ([]byte, error) {
 	dst = jsonscan.AppendString(dst, string(m.Kind))
 	var err error
 	switch m.Kind {
-	case MarkScenario:
+	case MarkScenario, MarkProbe:
 		if dst, err = appendScenario(dst, m); err != nil {
 			return dst, err
 		}
@@ -223,10 +226,12 @@ func appendMark(dst []byte, m *Mark) ([]byte, error) {
 }
 
 func appendScenario(dst []byte, m *Mark) ([]byte, error) {
-	if m.Name == "" {
+	switch {
+	case m.Name != "":
+		dst = appendText(dst, "name", m.Name)
+	case m.Kind == MarkScenario:
 		return dst, errors.New("a scenario mark without a name")
 	}
-	dst = appendText(dst, "name", m.Name)
 	if m.ID != "" {
 		dst = appendText(dst, "id", m.ID)
 	}
@@ -252,7 +257,7 @@ func appendScenario(dst []byte, m *Mark) ([]byte, error) {
 	if m.Outcome != "" {
 		dst = appendText(dst, "outcome", m.Outcome)
 	}
-	return dst, nil
+	return appendProbe(dst, m.Probe)
 }
 
 func appendText(dst []byte, name, text string) []byte {

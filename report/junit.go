@@ -24,14 +24,12 @@ func (s *Suites) Empty() bool { return len(s.all.Suites) == 0 }
 // belongs to no chain. An unknown is an error, not a failure.
 func (s *Suites) Add(r *flows.Result) {
 	suite := junit.Testsuite{Name: r.Flow, ID: len(s.all.Suites), Time: "0"}
-	mine := map[string]bool{}
-	for _, sc := range r.Scenarios {
-		for _, c := range sc.Chains {
-			mine[c] = true
-		}
-	}
+	mine := chainsOf(r)
 	for _, sc := range r.Scenarios {
 		suite.AddTestcase(testcase(r, sc.Name, sc.State, func(chain string) bool { return slices.Contains(sc.Chains, chain) }))
+		for _, p := range sc.Probes {
+			suite.AddTestcase(probeCase(r, sc.Name, &p))
+		}
 	}
 	for _, chain := range troubled(r, mine) {
 		name := "chain " + chain
@@ -97,7 +95,7 @@ func story(r *flows.Result, about func(chain string) bool) (first, text string) 
 		}
 	}
 	for _, u := range r.Unknowns {
-		if about(u.Chain) {
+		if about(u.Chain) && u.Probe == "" {
 			say("unknown: " + u.Reason)
 		}
 	}
@@ -118,7 +116,9 @@ func troubled(r *flows.Result, mine map[string]bool) []string {
 		add(r.Findings[i].Chain)
 	}
 	for _, u := range r.Unknowns {
-		add(u.Chain)
+		if u.Probe == "" {
+			add(u.Chain)
+		}
 	}
 	return chains
 }

@@ -45,9 +45,10 @@ type jsonChains struct {
 }
 
 type jsonScenario struct {
-	Name    string   `json:"name"`
-	Verdict string   `json:"verdict"`
-	Chains  []string `json:"chains"`
+	Name    string      `json:"name"`
+	Verdict string      `json:"verdict"`
+	Chains  []string    `json:"chains"`
+	Probes  []jsonProbe `json:"probes,omitempty"`
 }
 
 type jsonFinding struct {
@@ -62,6 +63,7 @@ type jsonFinding struct {
 	Evidence []jsonEvidence    `json:"evidence"`
 	Anomaly  string            `json:"anomaly,omitempty"`
 	Weaker   string            `json:"weaker,omitempty"`
+	Probe    string            `json:"probe,omitempty"`
 }
 
 type jsonEvidence struct {
@@ -72,6 +74,7 @@ type jsonEvidence struct {
 type jsonUnknown struct {
 	Chain  string `json:"chain"`
 	Reason string `json:"reason"`
+	Probe  string `json:"probe,omitempty"`
 }
 
 type jsonChannel struct {
@@ -91,7 +94,7 @@ func JSON(w io.Writer, r *flows.Result) error {
 		Warnings: append([]string{}, r.Warnings...),
 	}
 	for _, s := range r.Scenarios {
-		out.Scenarios = append(out.Scenarios, jsonScenario{s.Name, s.State.String(), append([]string{}, s.Chains...)})
+		out.Scenarios = append(out.Scenarios, jsonScenario{s.Name, s.State.String(), append([]string{}, s.Chains...), probesJSON(s.Probes)})
 	}
 	for i := range r.Findings {
 		out.Findings = append(out.Findings, findingJSON(&r.Findings[i]))
@@ -114,7 +117,7 @@ func findingJSON(f *flows.Finding) jsonFinding {
 	j := jsonFinding{
 		Kind: string(f.Kind), Chain: f.Chain, IDs: f.IDs, Step: f.Step, Rule: f.Rule,
 		Text: f.Text, Expected: f.Expected, Actual: f.Actual, Evidence: make([]jsonEvidence, 0, len(f.Evidence)),
-		Anomaly: string(f.Anomaly), Weaker: f.Weaker,
+		Anomaly: string(f.Anomaly), Weaker: f.Weaker, Probe: f.Probe,
 	}
 	if j.IDs == nil {
 		j.IDs = map[string]string{}

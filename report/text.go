@@ -82,6 +82,7 @@ func (t *text) scenarios() {
 	t.line("")
 	for _, s := range t.r.Scenarios {
 		t.line("  %s %s", t.paint(s.State, mark(s.State)), s.Name)
+		t.probes(&s)
 	}
 }
 
@@ -112,7 +113,7 @@ func (t *text) chain(chain string) {
 		}
 	}
 	for _, u := range t.r.Unknowns {
-		if u.Chain == chain {
+		if u.Chain == chain && u.Probe == "" {
 			t.line("  %s  %s", t.paint(flows.NotKnown, "unknown"), flat(u.Reason))
 		}
 	}
@@ -140,6 +141,9 @@ func (t *text) finding(f *flows.Finding) {
 	what := flat(f.Text)
 	if f.Rule != "" {
 		what += t.faint("  (rule " + f.Rule + ")")
+	}
+	if f.Probe != "" {
+		what += t.faint("  (probe " + f.Probe + ")")
 	}
 	t.line("  %s  %s", t.paint(flows.Fail, string(f.Kind)), what)
 	t.line("      expected  %s", flat(f.Expected))
@@ -282,13 +286,21 @@ func (t *text) last() {
 	} else {
 		passed, failed, unknown = 0, len(blamed), 0
 		for _, s := range t.r.Scenarios {
-			switch s.State {
-			case flows.Pass:
-				passed++
-			case flows.Fail:
-				failed++
-			default:
-				unknown++
+			states := []flows.State{s.State}
+			for _, p := range s.Probes {
+				if !p.Off {
+					states = append(states, p.State)
+				}
+			}
+			for _, state := range states {
+				switch state {
+				case flows.Pass:
+					passed++
+				case flows.Fail:
+					failed++
+				default:
+					unknown++
+				}
 			}
 		}
 	}
@@ -307,12 +319,8 @@ func (t *text) last() {
 
 // blamed are the chains with findings that belong to no scenario.
 func (t *text) blamed() map[string]bool {
-	mine := map[string]bool{"": true}
-	for _, s := range t.r.Scenarios {
-		for _, c := range s.Chains {
-			mine[c] = true
-		}
-	}
+	mine := chainsOf(t.r)
+	mine[""] = true
 	blamed := map[string]bool{}
 	for i := range t.r.Findings {
 		if chain := t.r.Findings[i].Chain; !mine[chain] {

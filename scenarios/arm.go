@@ -20,12 +20,12 @@ func (r *runner) arm(ctx context.Context) error {
 	}
 	started := r.cfg.Now()
 	r.stats.Armed = started.Sub(r.began)
-	r.audit = flows.NewAudit(r.cfg.Flow, flows.AuditConfig{Mode: "run", Started: started, OwnOnly: true})
+	r.audit = flows.NewAudit(r.cfg.Flow, flows.AuditConfig{Mode: "run", Started: started, OwnOnly: true, Probes: r.probing})
 	if r.cfg.Record == nil {
 		return nil
 	}
 	return r.cfg.Record.Begin(message.RecordingHeader{
-		Flow: r.cfg.Flow.Name, Started: started, Brokers: Identities(ctx, r.cfg.Flow, r.cfg.Tappers),
+		Flow: r.cfg.Flow.Name, Started: started, Brokers: Identities(ctx, r.cfg.Flow, r.cfg.Tappers), Probes: r.probing,
 	})
 }
 
@@ -164,12 +164,8 @@ func (r *runner) readToEnd(ctx context.Context, take func(message.Event) error) 
 func (r *runner) result() *flows.Result {
 	result := r.audit.Result()
 	for _, in := range r.all {
-		if in.err != nil {
+		if in.err != nil && in.try == nil {
 			result.Warnings = append(result.Warnings, in.err.Error())
-		}
-		if in.scenario.Probes > 0 {
-			result.Warnings = append(result.Warnings,
-				fmt.Sprintf("scenario %q asks for probes, which are not served yet: only the scenario itself was run", in.scenario.Name))
 		}
 	}
 	slices.Sort(r.doubts)

@@ -321,7 +321,7 @@ func (r *rig) verify() *flows.Result {
 	if err != nil {
 		r.Fatal(err)
 	}
-	audit := flows.NewAudit(r.flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started})
+	audit := flows.NewAudit(r.flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started, Probes: reader.Header().Probes})
 	for {
 		e, err := reader.Next()
 		if errors.Is(err, io.EOF) {

@@ -20,6 +20,8 @@ type runner struct {
 	audit  *flows.Audit
 
 	all, queue []*instance
+	alone      []*instance // those that nothing else may run beside
+	probing    bool        // some scenario has probes to be tried
 	active     []*instance
 	sent       chan sending
 	work       sync.WaitGroup // publishers and catch-ups under way
@@ -46,6 +48,12 @@ type instance struct {
 	kase     flows.Case
 	id       string
 
+	probes []string  // to be tried once it has passed
+	of     *instance // whose probe it is a try of
+	try    *try      // nil for a scenario's own instance
+	open   int       // tries that are not over
+	learnt int       // plain repeats so far
+
 	sent    bool
 	fresh   bool // not looked at since
 	sentAt  time.Time
@@ -68,6 +76,8 @@ const (
 type sending struct {
 	instance *instance
 	err      error
+	marks    []*message.Mark // of what was sent, where that is to be told
+	act      bool            // it was no trigger
 }
 
 func (r *runner) loop(ctx context.Context) error {
@@ -95,8 +105,9 @@ func (r *runner) loop(ctx context.Context) error {
 				continue // look once, when all that has come is taken
 			}
 		case s := <-r.sent:
-			s.instance.sent, s.instance.err, s.instance.sentAt = true, s.err, r.cfg.Now()
-			s.instance.fresh = true
+			if err := r.wasSent(s); err != nil {
+				return err
+			}
 		case c := <-r.watch.caught:
 			if err := r.caughtUp(ctx, c); err != nil {
 				return err
@@ -104,7 +115,9 @@ func (r *runner) loop(ctx context.Context) error {
 		case <-timer.C:
 			r.changed = true
 		}
-		r.look(ctx)
+		if err := r.look(ctx); err != nil {
+			return err
+		}
 		timer.Reset(r.next())
 	}
 }
@@ -141,9 +154,11 @@ func (r *runner) take(e message.Event) error {
 
 // start sends triggers while there is room.
 func (r *runner) start(ctx context.Context) error {
-	for len(r.queue) > 0 && len(r.active) < max(1, r.cfg.Parallel) {
-		in := r.queue[0]
-		r.queue = r.queue[1:]
+	for {
+		in := r.nextToStart()
+		if in == nil {
+			return nil
+		}
 		triggers, err := in.scenario.Triggers(r.cfg.Flow, in.id, in.kase)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrTrigger, err)
@@ -153,10 +168,26 @@ func (r *runner) start(ctx context.Context) error {
 				return err
 			}
 		}
+		if in.try != nil {
+			in.try.triggers = triggers
+		}
 		r.active = append(r.active, in)
 		r.work.Go(func() { r.publish(ctx, in, triggers) })
 	}
-	return nil
+}
+
+// nextToStart takes the next instance for which there is room; nil for none. One
+// that must be alone waits until nothing else is left to do.
+func (r *runner) nextToStart() *instance {
+	var in *instance
+	switch {
+	case len(r.active) == 1 && r.active[0].try != nil && r.active[0].try.alone:
+	case len(r.queue) > 0 && len(r.active) < max(1, r.cfg.Parallel):
+		in, r.queue = r.queue[0], r.queue[1:]
+	case len(r.queue) == 0 && len(r.active) == 0 && len(r.alone) > 0:
+		in, r.alone = r.alone[0], r.alone[1:]
+	}
+	return in
 }
 
 // marks say what is sent and expected: one for each chain that a trigger begins.
@@ -165,7 +196,10 @@ func (in *instance) marks(triggers []flows.Trigger, now time.Time) []*message.Ma
 	for _, t := range triggers {
 		m := &message.Mark{
 			Kind: message.MarkScenario, Seen: now, Name: in.scenario.Name, IDs: t.IDs,
-			Outcome: t.Outcome, ID: in.id, Case: in.kase.Data(),
+			Outcome: t.Outcome, ID: in.id, Case: in.kase.Data(), Probe: in.probeMark(),
+		}
+		if in.try != nil {
+			m.Kind = message.MarkProbe
 		}
 		if !repeated(marks, m) {
 			marks = append(marks, m)
@@ -187,26 +221,51 @@ func repeated(marks []*message.Mark, m *message.Mark) bool {
 
 // publish sends one message after the other, and tells the loop.
 func (r *runner) publish(ctx context.Context, in *instance, triggers []flows.Trigger) {
-	var err error
+	s := sending{instance: in}
 	for i := range triggers {
-		if err = r.send(ctx, &triggers[i]); err != nil {
-			err = fmt.Errorf("scenario %q: %w", in.scenario.Label(in.kase), err)
+		if s.err = r.publishOne(ctx, in, &triggers[i], &s); s.err != nil {
+			s.err = fmt.Errorf("scenario %q: %w", in.scenario.Label(in.kase), s.err)
 			break
 		}
 	}
+	r.tell(ctx, s)
+}
+
+// publishOne sends a trigger, and again at once where a probe does that.
+func (r *runner) publishOne(ctx context.Context, in *instance, t *flows.Trigger, s *sending) error {
+	receipt, err := r.send(ctx, t)
+	if err != nil {
+		return err
+	}
+	if len(in.probes) == 0 && in.try == nil {
+		return nil
+	}
+	s.marks = append(s.marks, r.sentMark(in, t, receipt, ""))
+	if in.try == nil || in.try.twice == "" {
+		return nil
+	}
+	if receipt, err = r.send(ctx, t); err == nil {
+		s.marks = append(s.marks, r.sentMark(in, t, receipt, in.try.twice))
+	}
+	return err
+}
+
+// tell gives the loop the word of a publisher.
+func (r *runner) tell(ctx context.Context, s sending) {
 	select {
-	case r.sent <- sending{in, err}:
+	case r.sent <- s:
 	case <-ctx.Done():
 	}
 }
 
-func (r *runner) send(ctx context.Context, t *flows.Trigger) error {
+func (r *runner) send(ctx context.Context, t *flows.Trigger) (brokers.Receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	ch := r.cfg.Channels[t.Channel]
 	publisher := r.cfg.Publishers[r.cfg.Flow.Channels[t.Channel].Broker]
-	if _, err := publisher.Publish(ctx, ch, brokers.Outgoing{Message: t.Message, Partition: t.Partition}); err != nil {
-		return fmt.Errorf("send to %s: %w", ch.Name, err)
+	receipt, err := publisher.Publish(ctx, ch, brokers.Outgoing{Message: t.Message, Partition: t.Partition})
+	if err != nil {
+		return receipt, fmt.Errorf("send to %s: %w", ch.Name, err)
 	}
-	return nil
+	return receipt, nil
 }

@@ -35,6 +35,8 @@ type Config struct {
 	Channels []brokers.Channel
 	// Only names the scenarios to run; empty: all.
 	Only []string
+	// Probes names the probes to try; nil: those that the file asks for.
+	Probes []string
 	// Parallel is how many scenarios are under way at once; at least 1.
 	Parallel int
 	// Record, if not nil, is given the header and then every event.
@@ -137,6 +139,8 @@ func (r *runner) choose() error {
 			if _, err := s.Triggers(r.cfg.Flow, in.id, kase); err != nil {
 				return fmt.Errorf("%w: %w", ErrTrigger, err)
 			}
+			in.probes = s.Tried(r.cfg.Probes)
+			r.probing = r.probing || len(in.probes) > 0
 			r.queue = append(r.queue, in)
 		}
 	}

@@ -66,7 +66,7 @@ const (
 
 // look asks of each scenario under way whether it is over, and the taps to
 // catch up where that could tell.
-func (r *runner) look(ctx context.Context) {
+func (r *runner) look(ctx context.Context) error {
 	now := r.cfg.Now()
 	ask := false
 	left := r.active[:0]
@@ -76,8 +76,12 @@ func (r *runner) look(ctx context.Context) {
 		if in.sent && (all || in.fresh || stirred[in.id]) {
 			in.fresh = false
 			r.judge(in, now)
+			r.actInFlight(ctx, in)
 		}
 		if in.done {
+			if err := r.over(in); err != nil {
+				return err
+			}
 			continue
 		}
 		left = append(left, in)
@@ -90,6 +94,7 @@ func (r *runner) look(ctx context.Context) {
 		r.ask(ctx, now)
 	}
 	r.report(now)
+	return nil
 }
 
 // judge looks where the scenario stands.
@@ -103,7 +108,7 @@ func (r *runner) judge(in *instance, now time.Time) {
 		in.wait.Decided = true // a trigger never came back: the audit says so
 	}
 	switch {
-	case !in.wait.Decided:
+	case !in.wait.Decided || in.acting():
 		in.decided, in.asked = time.Time{}, false
 	case in.decided.IsZero():
 		in.decided = now
@@ -150,6 +155,8 @@ func (r *runner) wantsCatchUp(in *instance, now time.Time) bool {
 		return false
 	case in.decided.IsZero():
 		return in.wait.Due.Known() && now.After(r.lag.local(in.wait.Due))
+	case in.try != nil:
+		return !now.Before(r.settled(in)) && (r.watch.asked.Before(r.settled(in)) || !now.Before(r.watch.asked.Add(quietInterval)))
 	case !now.Before(r.settled(in)):
 		return true
 	default:
@@ -172,8 +179,15 @@ func (r *runner) next() time.Duration {
 		case in.decided.IsZero() && !in.wait.Due.Known():
 			next = min(next, in.sentAt.Add(r.limit(in)).Sub(now)+past)
 		case r.watch.catching: // its answer comes first
+		case in.acting():
 		case in.decided.IsZero():
 			next = min(next, r.lag.local(in.wait.Due).Sub(now)+past)
+		case in.try != nil:
+			at := r.settled(in)
+			if again := r.watch.asked.Add(quietInterval); !r.watch.asked.Before(at) {
+				at = again
+			}
+			next = min(next, at.Sub(now))
 		default:
 			next = min(next, r.settled(in).Sub(now))
 			if r.watch.told {
@@ -309,7 +323,13 @@ func (r *runner) caughtUp(ctx context.Context, c catchUp) error {
 		}
 		// What came since the brokers were asked may have set off more.
 		quiet := c.quiet.Known && c.quiet.Quiet && in.wait.Messages == in.had
-		if quiet || !c.started.Before(r.settled(in)) {
+		if in.try != nil {
+			quiet = r.probeIsQuiet(in, c, quiet)
+			if quiet && r.actAtEnd(ctx, in) {
+				continue
+			}
+		}
+		if quiet || in.try == nil && !c.started.Before(r.settled(in)) {
 			in.done = true
 			r.watch.judged = max(r.watch.judged, r.readTo())
 			r.stats.Watched = max(r.stats.Watched, now.Sub(in.decided))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type runFlags struct {
 	flow     flowFlags
 	reports  reportFlags
 	only     []string
+	probes   []string
 	parallel int
 	record   string
 	plan     bool
@@ -58,6 +60,8 @@ login is refused, a topic is absent), 130 interrupted.`,
 	flags.flow.register(cmd)
 	flags.reports.register(cmd)
 	cmd.Flags().StringArrayVar(&flags.only, "only", nil, "run the scenario of that `NAME` only, repeatable")
+	cmd.Flags().StringSliceVar(&flags.probes, "probe", nil, "try these probes instead of those in the file: `NAME[,NAME]`, all, or none")
+	_ = cmd.RegisterFlagCompletionFunc("probe", cobra.FixedCompletions(append(flows.ProbeNames(), "all", "none"), cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().IntVar(&flags.parallel, "parallel", defaultParallel, "how many scenarios may be under way at once")
 	cmd.Flags().StringVar(&flags.record, "record", "", "keep what the run sees in `FILE` (.jsonl or .jsonl.zst)")
 	cmd.Flags().Uint64Var(&flags.seed, "seed", 0, "make the test data of fake.name() and its like from `NUMBER` (default: a new one each run)")
@@ -75,6 +79,9 @@ func (a *app) run(ctx context.Context, files []string, flags *runFlags) error {
 	}
 	if flags.parallel < 1 {
 		return input(errors.New("--parallel: at least 1"))
+	}
+	if err := knownProbes(flags.probes); err != nil {
+		return input(err)
 	}
 	if flags.record != "" && len(files) > 1 {
 		return input(errors.New("--record keeps one flow: give one flow file"))
@@ -131,6 +138,16 @@ func known(only []string, loaded []*flows.Flow) error {
 	return nil
 }
 
+// knownProbes reports names of --probe that no probe has.
+func knownProbes(names []string) error {
+	for _, name := range names {
+		if !slices.Contains(append(flows.ProbeNames(), "all", "none"), name) {
+			return fmt.Errorf("--probe %q: no such probe; there are %s, all and none", name, strings.Join(flows.ProbeNames(), ", "))
+		}
+	}
+	return nil
+}
+
 // runFlow runs one flow and reports it. What keeps it from being judged, such as
 // a broker that is down, is told and reported as unknown, and does not keep the
 // next flow from its run.
@@ -169,7 +186,7 @@ func (a *app) runScenarios(ctx context.Context, flow *flows.Flow, sys *system, f
 	progress := a.newProgress()
 	cfg := scenarios.Config{
 		Flow: flow, Tappers: sys.tappers, Publishers: sys.publishers, Channels: sys.channels,
-		Only: onlyOf(flags.only, flow), Parallel: flags.parallel, Progress: progress.show,
+		Only: onlyOf(flags.only, flow), Probes: flags.probes, Parallel: flags.parallel, Progress: progress.show,
 		Now: a.now, NewID: newScenarioID, Log: a.logger(flags.verbose),
 	}
 	var tape *tape

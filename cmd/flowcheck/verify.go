@@ -71,7 +71,7 @@ func (a *app) verify(ctx context.Context, flow *flows.Flow, name string) (*flows
 	if of := reader.Header().Flow; of != "" && of != flow.Name {
 		fmt.Fprintf(a.err, "flowcheck: note: %s was recorded of the flow %s, and is judged by %s\n", name, of, flow.Name)
 	}
-	audit := flows.NewAudit(flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started})
+	audit := flows.NewAudit(flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started, Probes: reader.Header().Probes})
 	err = feed.Feed(ctx, reader, audit)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

@@ -146,7 +146,7 @@ func (v val) checkPayload() {
 // probes reads probes:, a list of names, or a map of names in which false or a
 // reason switches one off.
 func (v val) probes() []Probe {
-	known := probeNames()
+	known := ProbeNames()
 	var out []Probe
 	if v.Kind != Map {
 		for _, name := range v.many(oneOf(known...)) {
@@ -173,7 +173,8 @@ func (v val) probes() []Probe {
 	return out
 }
 
-func probeNames() []string {
+// ProbeNames are the names that probes: takes.
+func ProbeNames() []string {
 	return []string{
 		"all", "duplicate", "same-key", "conflict", "redeliver", "late", "reorder", "poison", "replay", "restart", "cut",
 	}

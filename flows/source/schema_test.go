@@ -85,7 +85,7 @@ func TestSchemaWords(t *testing.T) {
 	if diff := cmp.Diff(reserved(), root.Definitions["identifier"].Not.Enum); diff != "" {
 		t.Errorf("reserved words (-loader +schema):\n%s", diff)
 	}
-	if diff := cmp.Diff(probeNames(), root.Definitions["probes"].AnyOf[0].Enum); diff != "" {
+	if diff := cmp.Diff(ProbeNames(), root.Definitions["probes"].AnyOf[0].Enum); diff != "" {
 		t.Errorf("probes (-loader +schema):\n%s", diff)
 	}
 	for _, f := range builtin.Builtins {

@@ -1,0 +1,231 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/message"
+)
+
+// try is one variation of a probe: what is done beside sending the triggers, and
+// when.
+type try struct {
+	probe, name string // "" and "": a plain repeat
+	alone       bool   // nothing else may run beside it
+	twice       string // what it is to send each trigger again at once; "": it does not
+	acts        []act  // what is left to do, in this order
+	busy        bool   // one of them is under way
+	grace       time.Duration
+	triggers    []flows.Trigger // what was sent, once it was
+}
+
+// act is something that a try does once.
+type act struct {
+	when moment
+	do   func(ctx context.Context, s *sending) error
+}
+
+// moment is when an act is due.
+type moment uint8
+
+// The moments.
+const (
+	inFlight moment = iota // once an effect was seen
+	atEnd                  // once all is quiet
+)
+
+// acting reports whether the instance's try has something under way.
+func (in *instance) acting() bool { return in.try != nil && in.try.busy }
+
+// probeMark is what the instance's first marks say of probes; nil for nothing.
+func (in *instance) probeMark() *message.ProbeMark {
+	switch {
+	case in.try != nil:
+		return &message.ProbeMark{
+			Does: message.ProbeBegin, Of: in.of.id, Kind: in.try.probe, Try: in.try.name, Grace: in.try.grace,
+		}
+	case len(in.probes) > 0:
+		return &message.ProbeMark{Kinds: in.probes}
+	default:
+		return nil
+	}
+}
+
+// sentMark tells of a message that was sent; what is "" for a trigger.
+func (r *runner) sentMark(in *instance, t *flows.Trigger, receipt brokers.Receipt, what string) *message.Mark {
+	ch := r.cfg.Flow.Channels[t.Channel].Name
+	masked := r.cfg.Flow.Masked(&message.Observation{Message: t.Message, Channel: ch})
+	return &message.Mark{Kind: message.MarkProbe, Seen: r.cfg.Now(), ID: in.id, Probe: &message.ProbeMark{
+		Does: message.ProbeSend, Channel: ch, Position: receipt.Position, Digest: flows.Digest(masked.Payload),
+		Extra: what != "", What: what,
+	}}
+}
+
+// wasSent takes the word of a publisher.
+func (r *runner) wasSent(s sending) error {
+	in := s.instance
+	for _, m := range s.marks {
+		if err := r.take(message.Event{Mark: m}); err != nil {
+			return err
+		}
+	}
+	in.fresh = true
+	if s.err != nil {
+		in.err = s.err
+	}
+	if s.act {
+		in.try.busy, in.decided, in.asked = false, time.Time{}, false
+		return nil
+	}
+	in.sent, in.sentAt = true, r.cfg.Now()
+	return nil
+}
+
+// actInFlight does what is due while the first is under way: once an effect of it
+// was seen, or nothing more is to come.
+func (r *runner) actInFlight(ctx context.Context, in *instance) {
+	if in.done || in.try == nil || in.try.busy || len(in.try.acts) == 0 || in.try.acts[0].when != inFlight {
+		return
+	}
+	if in.decided.IsZero() && len(r.audit.Effects(in.id)) == 0 {
+		return
+	}
+	r.act(ctx, in)
+}
+
+// actAtEnd does what is due once all is quiet; false where nothing is left to do.
+func (r *runner) actAtEnd(ctx context.Context, in *instance) bool {
+	if len(in.try.acts) == 0 {
+		return false
+	}
+	r.act(ctx, in)
+	return true
+}
+
+// act does the next thing that a try has to do.
+func (r *runner) act(ctx context.Context, in *instance) {
+	next := in.try.acts[0]
+	in.try.acts, in.try.busy = in.try.acts[1:], true
+	in.decided, in.asked = time.Time{}, false
+	r.work.Go(func() {
+		s := sending{instance: in, act: true}
+		s.err = next.do(ctx, &s)
+		r.tell(ctx, s)
+	})
+}
+
+// probeIsQuiet reports whether a try has been watched for long enough: for the
+// flow's settle at least, and then until the brokers say that all is quiet, or
+// cannot tell. On a busy system, where it never is, the flow's timeout ends it.
+func (r *runner) probeIsQuiet(in *instance, c catchUp, quiet bool) bool {
+	if c.started.Before(r.settled(in)) {
+		return false
+	}
+	return quiet || !c.quiet.Known || c.started.After(r.settled(in).Add(r.limit(in)))
+}
+
+// over ends an instance: a scenario's own is followed by its probes.
+func (r *runner) over(in *instance) error {
+	if in.try == nil {
+		return r.begin(in)
+	}
+	if err := r.end(in); err != nil {
+		return err
+	}
+	of := in.of
+	of.open--
+	if of.open == 0 && of.learnt < maxLearnt && r.audit.Unsettled(of.id) {
+		r.spawn(of, &try{})
+	}
+	return nil
+}
+
+// end notes that an instance is over.
+func (r *runner) end(in *instance) error {
+	mark := &message.Mark{Kind: message.MarkProbe, Seen: r.cfg.Now(), ID: in.id, Probe: &message.ProbeMark{Does: message.ProbeEnd}}
+	switch {
+	case in.err != nil:
+		mark.Probe.Reason = in.err.Error()
+	case in.try != nil && (in.try.busy || len(in.try.acts) > 0):
+		mark.Probe.Reason = "its time was up before all was done"
+	}
+	return r.take(message.Event{Mark: mark})
+}
+
+// maxLearnt is how often a scenario is repeated at most to learn what varies by
+// itself.
+const maxLearnt = 3
+
+// begin begins the probes of a scenario that passed, and a plain repeat of it.
+func (r *runner) begin(of *instance) error {
+	if len(of.probes) == 0 {
+		return nil
+	}
+	if err := r.end(of); err != nil {
+		return err
+	}
+	reason := ""
+	switch standing := r.audit.Standing(of.id, r.readTo()); {
+	case of.err != nil:
+		reason = "the scenario's trigger could not be sent"
+	case standing != flows.Pass:
+		reason = "the scenario itself does not pass"
+	}
+	tried := false
+	for _, name := range of.probes {
+		tries, why := r.tries(of, name)
+		if reason != "" {
+			tries, why = nil, reason
+		}
+		if why != "" {
+			if err := r.skip(of, name, why); err != nil {
+				return err
+			}
+		}
+		for _, t := range tries {
+			t.probe, tried = name, true
+			r.spawn(of, t)
+		}
+	}
+	if tried {
+		r.spawn(of, &try{})
+	}
+	return nil
+}
+
+// skip notes that a probe is not tried.
+func (r *runner) skip(of *instance, name, why string) error {
+	return r.take(message.Event{Mark: &message.Mark{
+		Kind: message.MarkProbe, Seen: r.cfg.Now(),
+		Probe: &message.ProbeMark{Does: message.ProbeSkip, Of: of.id, Kind: name, Reason: why},
+	}})
+}
+
+// spawn queues an instance of the scenario for a try.
+func (r *runner) spawn(of *instance, t *try) {
+	in := &instance{scenario: of.scenario, kase: of.kase, id: r.cfg.NewID(), of: of, try: t}
+	of.open++
+	if t.probe == "" {
+		of.learnt++
+	}
+	r.all = append(slices.Clip(r.all), in)
+	if t.alone {
+		r.alone = append(r.alone, in)
+	} else {
+		r.queue = append(r.queue, in)
+	}
+}
+
+// tries are the variations of a probe; why says why it cannot be tried.
+func (r *runner) tries(_ *instance, name string) (tries []*try, why string) {
+	switch name {
+	case "duplicate":
+		return r.duplicates(), ""
+	default:
+		return nil, fmt.Sprintf("flowcheck does not serve the probe %s yet", name)
+	}
+}
