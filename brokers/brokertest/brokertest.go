@@ -56,7 +56,7 @@ type Subject struct {
 	// case whose hook is missing and that is not here fails.
 	Unserved map[string]string
 
-	// Patience is how long the suite waits for what must come; 0 is 10 s.
+	// Patience is how long the suite waits for what must come; 0 is a minute.
 	Patience time.Duration
 	// Pause is how long it watches that something does not come; 0 is 200 ms.
 	Pause time.Duration

@@ -117,7 +117,7 @@ func (r *rig) fails(cfg brokers.Config, want error) {
 // whatever the subject's patience.
 func (r *rig) soon(what string, f func()) {
 	r.Helper()
-	const wait = 10 * time.Second
+	const wait = 30 * time.Second
 	if !returns(wait, f) {
 		r.Fatalf("%s did not return within %s", what, wait)
 	}

@@ -24,7 +24,7 @@ type rig struct {
 // newRig fills in what the subject leaves open.
 func newRig(t testing.TB, s Subject) *rig {
 	if s.Patience == 0 {
-		s.Patience = 10 * time.Second
+		s.Patience = time.Minute
 	}
 	if s.Pause == 0 {
 		s.Pause = 200 * time.Millisecond

@@ -72,6 +72,7 @@ func plainConfig() *sarama.Config {
 	conf.Version = sarama.V3_6_0_0
 	conf.ClientID = "system-under-test"
 	conf.Metadata.AllowAutoTopicCreation = false
+	conf.Admin.Timeout = patience
 	conf.Producer.Return.Successes = true
 	conf.Producer.RequiredAcks = sarama.WaitForAll
 	conf.Producer.Partitioner = sarama.NewManualPartitioner
@@ -307,7 +308,7 @@ func (e *env) txn(t testing.TB) sarama.SyncProducer {
 	conf := plainConfig()
 	conf.Producer.Idempotent = true
 	conf.Producer.Transaction.ID = fresh()
-	conf.Producer.Transaction.Timeout = 30 * time.Second
+	conf.Producer.Transaction.Timeout = 5 * time.Minute
 	conf.Net.MaxOpenRequests = 1
 	p, err := sarama.NewSyncProducer(e.seeds(), conf)
 	if err != nil {

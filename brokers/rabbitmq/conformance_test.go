@@ -41,7 +41,7 @@ func (s *site) subject() brokertest.Subject {
 		Refused:     wrong,
 		Observe:     s.observe,
 		Claims:      claims,
-		Patience:    45 * time.Second, // RabbitMQ's own figures are up to 11 s old
+		Patience:    2 * time.Minute, // RabbitMQ's own figures are up to 11 s old
 	}
 }
 

@@ -59,7 +59,7 @@ func TestAHugeBodyCostsNoMoreThanItMay(t *testing.T) {
 			began := time.Now()
 			p := start(t, "verify", flow, recording)
 			code := p.code()
-			if took := time.Since(began); took > 10*time.Second {
+			if took := time.Since(began); took > time.Minute {
 				t.Errorf("it took %v", took)
 			}
 			if code == exitInput || code < 0 || !strings.Contains(p.out.String(), c.says) {
