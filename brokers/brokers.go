@@ -95,7 +95,7 @@ type Channel struct {
 
 	Firehose  bool // RabbitMQ: tap: firehose
 	Intrusive bool // SQS: consuming the queue is allowed
-	Envelope  bool // SNS: do not ask for raw delivery
+	Envelope  bool // SNS, SQS: the payload is SNS's envelope as it came, not what is in it
 
 	// Consumers are the groups to wait for before the channel is quiet; empty:
 	// those that the broker knows to have live members.

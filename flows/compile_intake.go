@@ -82,7 +82,7 @@ func (c *compiler) compileIntake(from *source.Channel, to *Channel) {
 	case "avro", "protobuf":
 		c.fail(from.Format.Pos, "format %s is not served yet", from.Format.Value)
 	}
-	plan.unwrap = to.SNS != "" || to.SQS != ""
+	plan.unwrap = (to.SNS != "" || to.SQS != "") && !to.Envelope
 	plan.keyless = to.Exchange != "" || to.Queue != "" || to.Stream != ""
 	for i, id := range c.file.Correlate {
 		if p := c.messageProgram(at, id.Expr); p != nil {

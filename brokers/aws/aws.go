@@ -50,7 +50,7 @@ func check(ch brokers.Channel) error {
 	case ch.Intrusive && ch.SNS != "":
 		return fmt.Errorf("channel %s: intrusive is for a queue alone: a topic is tapped without disturbing anybody", ch.Name)
 	case ch.Envelope && ch.SNS == "" && !ch.Intrusive:
-		return fmt.Errorf("channel %s: envelope is for an sns topic", ch.Name)
+		return fmt.Errorf("channel %s: envelope is for what is tapped: an sns topic, or an intrusive sqs queue", ch.Name)
 	}
 	if ch.SNS != "" {
 		if err := checkTopic(ch.SNS); err != nil {

@@ -34,7 +34,7 @@ func TestCheck(t *testing.T) {
 		{"dot", brokers.Channel{SNS: "a.b"}, `'.'`},
 		{"suffix alone", brokers.Channel{SNS: ".fifo"}, "empty"},
 		{"intrusive topic", brokers.Channel{SNS: "mail", Intrusive: true}, "intrusive is for a queue alone"},
-		{"envelope of a queue", brokers.Channel{SQS: "mails", Envelope: true}, "envelope is for an sns topic"},
+		{"envelope of a queue", brokers.Channel{SQS: "mails", Envelope: true}, "envelope is for what is tapped"},
 		{"Kafka", brokers.Channel{SNS: "mail", Topic: "mail"}, "topic does not belong on AWS"},
 		{"RabbitMQ", brokers.Channel{SNS: "mail", Firehose: true}, "firehose"},
 	} {
