@@ -177,7 +177,7 @@ func (a *Audit) reportGaps() {
 	}
 }
 
-// warn tells of channels whose times say nothing.
+// warn tells of channels whose times say nothing, and of brokers that were not verified.
 func (a *Audit) warn() {
 	for i, n := range a.judge.sameTime {
 		if n < 2 {
@@ -189,4 +189,5 @@ func (a *Audit) warn() {
 			n, s.Name, a.flow.Channels[s.Channel].Name))
 	}
 	slices.Sort(a.result.Warnings)
+	a.result.Warnings = append(a.flow.unverified(a.cfg.Mode), a.result.Warnings...)
 }

@@ -1,6 +1,9 @@
 package flows
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Unjudged is the result of a flow that could not be run at all: unknown, for
 // the reason given, as is each of its scenarios; only names those that were to
@@ -9,6 +12,7 @@ func Unjudged(f *Flow, mode string, only []string, reason string) *Result {
 	r := &Result{
 		Flow: f.Name, About: f.About, Mode: mode, State: NotKnown,
 		Chains: ChainCounts{Outcomes: map[string]int{}}, Unknowns: []Unknown{{Reason: reason}},
+		Warnings: f.unverified(mode),
 	}
 	for i := range f.Channels {
 		r.Channels = append(r.Channels, ChannelCount{Name: f.Channels[i].Name})
@@ -23,4 +27,27 @@ func Unjudged(f *Flow, mode string, only []string, reason string) *Result {
 		}
 	}
 	return r
+}
+
+// unverified warns of each broker in use whose certificate is not verified
+// (`tls: { insecure: true }`). Judging a recording connects to none.
+func (f *Flow) unverified(mode string) []string {
+	if mode == "verify" {
+		return nil
+	}
+	return f.Unverified()
+}
+
+// Unverified are warnings: one for each broker in use of which `insecure: true`
+// says that its certificate is not to be verified.
+func (f *Flow) Unverified() []string {
+	var all []string
+	for i := range f.Brokers {
+		b := &f.Brokers[i]
+		if b.TLS == nil || !b.TLS.Insecure || !slices.ContainsFunc(f.Channels, func(ch Channel) bool { return ch.Broker == i }) {
+			continue
+		}
+		all = append(all, fmt.Sprintf("broker %s: its certificate was not verified (tls: insecure), so it may be anybody", b.Name))
+	}
+	return all
 }

@@ -21,7 +21,8 @@ func (s *Suites) Empty() bool { return len(s.all.Suites) == 0 }
 
 // Add adds the result as a suite: a test case for each scenario, one for each
 // other chain that does not pass, one for the chains that do, and one for what
-// belongs to no chain. An unknown is an error, not a failure.
+// belongs to no chain. An unknown is an error, not a failure. Warnings are the
+// suite's output.
 func (s *Suites) Add(r *flows.Result) {
 	suite := junit.Testsuite{Name: r.Flow, ID: len(s.all.Suites), Time: "0"}
 	mine := chainsOf(r)
@@ -41,7 +42,19 @@ func (s *Suites) Add(r *flows.Result) {
 	if r.Chains.Pass > 0 && len(r.Scenarios) == 0 {
 		suite.AddTestcase(junit.Testcase{Name: fmt.Sprintf("%d chains pass", r.Chains.Pass), Classname: r.Flow, Time: "0"})
 	}
+	if len(r.Warnings) > 0 {
+		suite.SystemOut = &junit.Output{Data: warnings(r)}
+	}
 	s.all.AddSuite(suite)
+}
+
+// warnings are what is odd and no verdict, a line each.
+func warnings(r *flows.Result) string {
+	var b strings.Builder
+	for _, w := range r.Warnings {
+		b.WriteString("warning: " + flat(w) + "\n")
+	}
+	return b.String()
 }
 
 // Write writes the file, encoding and all.

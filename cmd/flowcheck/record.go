@@ -91,6 +91,9 @@ func (a *app) record(ctx context.Context, flow *flows.Flow, plan recordPlan) err
 	if err != nil {
 		return trouble(err)
 	}
+	for _, w := range flow.Unverified() {
+		fmt.Fprintln(a.err, "flowcheck: warning: "+w)
+	}
 	tape, err := a.newTape(plan.file)
 	if err != nil {
 		return input(err)
