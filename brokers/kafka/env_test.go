@@ -114,10 +114,30 @@ func (e *env) makeTopic(t testing.TB, name string, partitions int32, configs ...
 		t.Fatalf("create topic: %v", err)
 	}
 	t.Cleanup(func() { _ = e.admin.DeleteTopic(name) })
+	e.hasPartitions(t, name, partitions)
+}
+
+// grow gives a topic more partitions. A producer or client made afterwards knows
+// them; an older one looks for new ones every ten minutes.
+func (e *env) grow(t testing.TB, topic string, partitions int32) {
+	t.Helper()
+	must(t, e.admin.CreatePartitions(topic, partitions, nil, false))
+	e.hasPartitions(t, topic, partitions)
+}
+
+// hasPartitions waits until the broker knows the topic with all its partitions,
+// each with a leader.
+func (e *env) hasPartitions(t testing.TB, topic string, partitions int32) {
+	t.Helper()
 	eventually(t, "the topic is there", func() string {
-		found, err := e.admin.DescribeTopics([]string{name})
+		found, err := e.admin.DescribeTopics([]string{topic})
 		if err != nil || len(found) != 1 || len(found[0].Partitions) != int(partitions) || found[0].Err != sarama.ErrNoError {
 			return fmt.Sprint(found, err)
+		}
+		for _, p := range found[0].Partitions {
+			if p.Err != sarama.ErrNoError || p.Leader < 0 {
+				return fmt.Sprint(p)
+			}
 		}
 		return ""
 	})

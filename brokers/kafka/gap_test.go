@@ -58,7 +58,7 @@ func TestNewPartitionsAreReadFromTheirBeginning(t *testing.T) {
 		tune := quick()
 		tune.refresh = usual().refresh // CatchUp must find them by itself
 		a := arm(t, e.tapperWith(t, tune), brokers.Start{}, ch)
-		must(t, e.admin.CreatePartitions(ch.Topic, 3, nil, false))
+		e.grow(t, ch.Topic, 3)
 		p := e.producer(t)
 		eventually(t, "the new partition takes messages", func() string {
 			_, _, err := p.SendMessage(&sarama.ProducerMessage{Topic: ch.Topic, Partition: 2, Value: sarama.StringEncoder("new")})
@@ -75,7 +75,7 @@ func TestNewPartitionsAreFoundWithoutBeingAsked(t *testing.T) {
 	both(t, func(t *testing.T, e *env) {
 		ch := e.topic(t, 1)
 		a := arm(t, e.tapper(t), brokers.Start{}, ch)
-		must(t, e.admin.CreatePartitions(ch.Topic, 2, nil, false))
+		e.grow(t, ch.Topic, 2)
 		p := e.producer(t)
 		eventually(t, "the new partition takes messages", func() string {
 			_, _, err := p.SendMessage(&sarama.ProducerMessage{Topic: ch.Topic, Partition: 1, Value: sarama.StringEncoder("new")})
