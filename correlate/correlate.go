@@ -6,6 +6,13 @@
 // go of a chain once nothing more is expected of it. What a chain means is
 // not its business: flows judges it.
 //
+//	Message → index of ids → chain in the book → records in the store → Chain
+//
+// While it is kept, a chain is a few packed records (store.go, pack.go), with
+// nothing that the garbage collector has to look at: forty bytes or so for each
+// message, as many while the chain is open as while it is only remembered. It
+// becomes a Chain again when it is let go of.
+//
 // Which chain a message belongs to does not depend on the order in which
 // messages arrive, so that a live run and a recording agree.
 //
@@ -15,6 +22,8 @@ package correlate
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/flowcheck/flowcheck/message"
@@ -78,7 +87,7 @@ type Entry struct {
 	Time, Seen Instant
 	Position   message.Position
 	// Body, Key and ID are hashes of the payload, the key and the message id;
-	// ID is 0 where the message has none.
+	// ID is 0 where the message has none, and so is Key where HasKey is false.
 	Body, Key, ID uint64
 	// Tree is a hash of the decoded body, whatever its spelling; 0 where nothing
 	// asks for it.
@@ -134,8 +143,8 @@ const (
 // NoStep is the step of a stray.
 const NoStep int16 = -1
 
-// Message is an entry with the ids that place it. The ids' values may share
-// memory with what the message was read from: the engine copies what it keeps.
+// Message is an entry with the ids that place it. Texts may share memory with
+// what the message was read from: the engine copies what it keeps.
 type Message struct {
 	Entry Entry
 	// IDs tie: all chains that have one of them are one chain.
@@ -162,12 +171,49 @@ type Chain struct {
 	// be the rest of one of them.
 	Remnant bool
 
-	shared bool   // other chains may have some of the entries
-	parent *Chain // set once the chain has been merged into another
-	// latest arrival, and the neighbours in the order of it.
-	touched    Instant
-	prev, next *Chain
-	first      [1]ID // where IDs begins: most chains have one
+	values []payload.Value // of the entries' fields
+	parent *Chain          // set once the chain has been merged into another
+}
+
+// Current is the chain that c has become part of; c itself unless merged.
+func (c *Chain) Current() *Chain {
+	for c.parent != nil {
+		c = c.parent
+	}
+	return c
+}
+
+// Clone copies the chain, so that it outlives the Engine's next.
+func (c *Chain) Clone() *Chain {
+	own := *c
+	own.values = nil
+	own.IDs, own.Met, own.Entries = cloneIDs(c.IDs), cloneIDs(c.Met), slices.Clone(c.Entries)
+	for i := range own.Entries {
+		own.Entries[i].keep()
+	}
+	return &own
+}
+
+func cloneIDs(ids []ID) []ID {
+	own := slices.Clone(ids)
+	for i := range own {
+		own[i].Value = strings.Clone(own[i].Value)
+	}
+	return own
+}
+
+// keep makes the entry share no memory with what it was made from.
+func (e *Entry) keep() {
+	e.Position.ID = strings.Clone(e.Position.ID)
+	e.Fields = slices.Clone(e.Fields)
+	for i, v := range e.Fields {
+		e.Fields[i] = payload.Clone(v)
+	}
+	if e.Detail != nil {
+		own := *e.Detail
+		own.Text, own.OriginAt.ID = strings.Clone(own.Text), strings.Clone(own.OriginAt.ID)
+		e.Detail = &own
+	}
 }
 
 // First returns the earliest broker time (or arrival, where an entry has no

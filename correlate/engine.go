@@ -17,10 +17,9 @@ type Config struct {
 	// MaxEntries bounds the messages kept of one chain; 0 is no bound. Beyond it
 	// the chain is Full.
 	MaxEntries int
-	// EntryHint is how many messages a chain usually has.
-	EntryHint int
 	// Done receives each chain that the engine lets go of. Early tells that a
-	// limit forced it.
+	// limit forced it. The Chain is the engine's again once Done has returned:
+	// Chain.Clone keeps one for longer.
 	Done func(c *Chain, early bool)
 }
 
@@ -31,21 +30,22 @@ type key ID
 type Engine struct {
 	cfg     Config
 	index   index
+	book    book
+	store   store
 	waiting map[key][]Entry // listed and stray entries whose chain has not come yet
 	loose   map[key]*group
 	// unplaced are the entries that are in no chain yet, by Seq.
 	unplaced map[uint64]*Entry
-	oldest   *Chain // the chain that was quiet longest
-	newest   *Chain
-	count    int
-	early    bool // some chain was closed early
-	now      Instant
-}
-
-// group is the chains that have met a loose id, and the messages that join them.
-type group struct {
-	chains  []*Chain
-	entries []Entry
+	// names are those of chains that somebody asked for.
+	names  map[Number]*Chain
+	oldest Number // the chain that was quiet longest
+	newest Number
+	count  int
+	early  bool // some chain was closed early
+	now    Instant
+	base   Instant // that packed times count from
+	buffer []byte  // for packing
+	done   Chain   // that is handed to Config.Done
 }
 
 // NewEngine returns an empty engine.
@@ -53,53 +53,82 @@ func NewEngine(cfg Config) *Engine {
 	return &Engine{
 		cfg:      cfg,
 		index:    newIndex(),
+		store:    newStore(),
 		waiting:  map[key][]Entry{},
 		loose:    map[key]*group{},
 		unplaced: map[uint64]*Entry{},
+		names:    map[Number]*Chain{},
 		now:      Never,
+		base:     Never,
 	}
 }
 
 // Len is the number of chains kept.
 func (e *Engine) Len() int { return e.count }
 
-// Add places the message. It returns the chain that its own ids tie it to, nil
+// Add places the message. It returns the chain that its own ids tie it to, 0
 // where it has none.
-func (e *Engine) Add(m *Message) *Chain {
+func (e *Engine) Add(m *Message) Number {
 	e.now = max(e.now, m.Entry.Seen)
-	var own *Chain
+	if e.base == Never {
+		e.base = max(m.Entry.Seen-m.Entry.Seen%Instant(time.Millisecond), 0)
+	}
+	var own Number
 	if len(m.IDs) > 0 {
 		own = e.tie(m.IDs)
 		e.put(own, &m.Entry)
 		e.touch(own)
 	}
-	placed := own != nil
+	if len(m.Listed)+len(m.Loose) > 0 {
+		e.join(m, own)
+	}
+	e.forget()
+	if e.store.wasteful() {
+		e.compact()
+	}
+	return own
+}
+
+// join puts the message into the chains of its ids that tie none together.
+func (e *Engine) join(m *Message, own Number) {
+	placed := own != 0
 	for _, id := range m.Listed {
 		placed = e.address(id, m) || placed
 	}
 	for _, id := range m.Loose {
 		placed = e.meet(id, m, own) || placed
 	}
-	if !placed && len(m.Listed)+len(m.Loose) > 0 {
+	if !placed {
 		entry := m.Entry
+		entry.keep()
 		e.unplaced[entry.Seq] = &entry
 	}
-	e.forget()
-	return own
 }
 
-// Lookup returns the chain that has the id, nil where there is none.
+// Lookup returns the chain that has the id, nil where there is none. It is the
+// caller's own, as it is now.
 func (e *Engine) Lookup(id ID) *Chain {
-	return e.index.find(canonicalID(id))
+	n := e.find(canonicalID(id))
+	if n == 0 {
+		return nil
+	}
+	var c Chain
+	e.unpack(n, &c)
+	return c.Clone()
 }
 
-// All calls yield for every chain kept, the one that was quiet longest first.
-func (e *Engine) All(yield func(*Chain) bool) {
-	for c := e.oldest; c != nil; c = c.next {
-		if !yield(c) {
-			return
-		}
+// IDs returns the ids that tie a chain which is kept.
+func (e *Engine) IDs(n Number) []ID { return e.idsOf(nil, e.book.at(n).ids) }
+
+// Name returns a Chain that will have the ids of a chain which is kept, and of
+// those that it is merged with, once that is let go of; nothing else of it.
+func (e *Engine) Name(n Number) *Chain {
+	c := e.names[n]
+	if c == nil {
+		c = &Chain{}
+		e.names[n] = c
 	}
+	return c
 }
 
 // Unplaced calls yield for every entry whose ids no chain has met.
@@ -113,58 +142,85 @@ func (e *Engine) Unplaced(yield func(*Entry) bool) {
 
 // Close lets go of every chain.
 func (e *Engine) Close() {
-	for e.oldest != nil {
+	for e.oldest != 0 {
 		e.release(e.oldest, false)
 	}
 }
 
+// find returns the chain that has the id, 0 where there is none.
+func (e *Engine) find(k key) Number {
+	for n := range e.index.from(k.hash()) {
+		if e.named(n, k) {
+			return n
+		}
+	}
+	return 0
+}
+
+// named reports whether the chain has the id.
+func (e *Engine) named(n Number, k key) bool {
+	for r := e.book.at(n).ids; r != 0; {
+		var record []byte
+		r, record = e.store.get(r)
+		if k.names(record) {
+			return true
+		}
+	}
+	return false
+}
+
+// names reports whether the id that was packed is k.
+func (k key) names(record []byte) bool {
+	have := (&reader{record}).id()
+	return have.Name == k.Name && (have.Value == k.Value || canonicalID(have) == k)
+}
+
 // tie returns the one chain of all ids, made or merged as needed.
-func (e *Engine) tie(ids []ID) *Chain {
-	if len(ids) == 1 {
-		k := canonicalID(ids[0])
-		if c := e.index.find(k); c != nil {
-			c.spell(ids[0], k)
-			return c
-		}
-	}
-	var c *Chain
-	for _, id := range ids {
-		found := e.index.find(canonicalID(id))
+func (e *Engine) tie(ids []ID) Number {
+	var n Number
+	for i := range ids {
+		k := canonicalID(ids[i])
+		found := e.find(k)
 		switch {
-		case found == nil:
-		case c == nil:
-			c = found
-		case c != found:
-			c = e.merge(c, found)
+		case found == 0:
+		case len(ids) == 1:
+			e.spell(found, ids[i], k)
+			return found
+		case n == 0:
+			n = found
+		case n != found:
+			n = e.merge(n, found)
 		}
 	}
-	if c == nil {
-		c = &Chain{touched: Never, Remnant: e.early, Entries: make([]Entry, 0, e.cfg.EntryHint)}
-		c.IDs = c.first[:0]
-		e.append(c)
+	if n == 0 {
+		n = e.book.take()
+		*e.book.at(n) = chain{touched: Never, remnant: e.early}
+		e.append(n)
 		e.count++
 	}
 	for _, id := range ids {
-		e.name(c, id)
+		e.name(n, id)
 	}
-	return c
+	return n
 }
 
 // name gives the chain an id, and what has waited for it.
-func (e *Engine) name(c *Chain, id ID) {
+func (e *Engine) name(n Number, id ID) {
 	k := canonicalID(id)
-	if c.named(k) {
-		c.spell(id, k)
+	if e.named(n, k) {
+		e.spell(n, id, k)
 		return
 	}
-	c.IDs = append(c.IDs, kept(id))
-	e.index.set(k, c)
+	c := e.book.at(n)
+	e.buffer = packID(e.buffer[:0], id)
+	c.ids = e.store.add(c.ids, e.buffer)
+	e.index.add(k.hash(), n)
 	if len(e.waiting) == 0 {
 		return
 	}
 	if waiting, ok := e.waiting[k]; ok {
 		for i := range waiting {
-			e.share(c, &waiting[i])
+			e.share(n, &waiting[i])
 		}
 		delete(e.waiting, k)
 	}
@@ -172,146 +228,73 @@ func (e *Engine) name(c *Chain, id ID) {
 
 // spell keeps the smaller of two spellings of one id, so that the order of
 // arrival does not decide how a report names the chain.
-func (c *Chain) spell(id ID, k key) {
-	for i := range c.IDs {
-		have := &c.IDs[i]
-		if have.Name == id.Name && have.Value != id.Value && id.Value < have.Value && canonicalID(*have) == k {
-			have.Value = strings.Clone(id.Value)
-		}
+func (e *Engine) spell(n Number, id ID, k key) {
+	if len(id.Value) < 32 {
+		return // no UUID
 	}
+	c := e.book.at(n)
+	c.ids = e.respell(c.ids, id, k)
 }
 
-// address puts a message into the chain of a listed id, or lets it wait. It
-// reports whether there was a chain.
-func (e *Engine) address(id ID, m *Message) bool {
-	k := canonicalID(id)
-	c := e.index.find(k)
-	switch {
-	case c != nil:
-		if m.Opens {
-			c.spell(id, k)
+// respell replaces the spelling of an id by a smaller one in the records that
+// end with last. It returns the last of them then.
+func (e *Engine) respell(last ref, id ID, k key) ref {
+	ids := e.idsOf(nil, last)
+	for i := range ids {
+		have := &ids[i]
+		if have.Name != id.Name || id.Value >= have.Value || canonicalID(*have) != k {
+			continue
 		}
-	case m.Opens:
-		c = e.tie([]ID{id})
-	default:
-		k.Value = strings.Clone(k.Value)
-		e.waiting[k] = append(e.waiting[k], m.Entry)
-		return false
-	}
-	e.share(c, &m.Entry)
-	e.touch(c)
-	return true
-}
-
-// meet handles a loose id. It reports whether the message found a chain by it.
-func (e *Engine) meet(id ID, m *Message, own *Chain) bool {
-	k := canonicalID(id)
-	g := e.loose[k]
-	if g == nil {
-		g = &group{}
-		k.Value = strings.Clone(k.Value)
-		e.loose[k] = g
-	}
-	if own == nil {
-		g.entries = append(g.entries, m.Entry)
-		for i, c := range g.chains {
-			c = c.root()
-			g.chains[i] = c
-			e.share(c, &m.Entry)
-			e.touch(c)
+		have.Value = strings.Clone(id.Value)
+		for r := last; r != 0; {
+			r = e.store.remove(r)
 		}
-		return len(g.chains) > 0
+		return e.keepIDs(ids)
 	}
-	if own.met(id) {
-		return true
-	}
-	own.Met = append(own.Met, kept(id))
-	g.chains = append(g.chains, own)
-	for i := range g.entries {
-		e.share(own, &g.entries[i])
-	}
-	return true
-}
-
-// kept is the id without memory shared with its message.
-func kept(id ID) ID { return ID{Name: id.Name, Value: strings.Clone(id.Value)} }
-
-// met reports whether the chain has met the loose id. Of two spellings of one it
-// keeps the smaller.
-func (c *Chain) met(id ID) bool {
-	k := canonicalID(id)
-	i := slices.IndexFunc(c.Met, func(have ID) bool { return canonicalID(have) == k })
-	if i < 0 {
-		return false
-	}
-	if id.Value < c.Met[i].Value {
-		c.Met[i].Value = strings.Clone(id.Value)
-	}
-	return true
-}
-
-// merge makes one chain of two and returns it.
-func (e *Engine) merge(a, b *Chain) *Chain {
-	if len(a.Entries) < len(b.Entries) {
-		a, b = b, a
-	}
-	for i := range b.Entries {
-		if a.shared || b.shared {
-			e.share(a, &b.Entries[i])
-		} else {
-			e.put(a, &b.Entries[i])
-		}
-	}
-	a.Full, a.Remnant = a.Full || b.Full, a.Remnant || b.Remnant
-	a.IDs = append(a.IDs, b.IDs...)
-	for _, id := range b.Met {
-		if !a.met(id) {
-			a.Met = append(a.Met, id)
-		}
-	}
-	a.touched = max(a.touched, b.touched)
-	// What joins a group that either has met joins both from now on.
-	for _, id := range a.Met {
-		g := e.loose[canonicalID(id)]
-		for i := range g.entries {
-			e.share(a, &g.entries[i])
-		}
-	}
-	e.unlink(b)
-	e.count--
-	*b = Chain{parent: a}
-	return a
+	return last
 }
 
 // put keeps an entry that no other chain can have, unless the broker delivered
 // it twice under one name.
-func (e *Engine) put(c *Chain, entry *Entry) {
-	if entry.Position.ID != "" && c.has(entry) {
+func (e *Engine) put(n Number, entry *Entry) {
+	if entry.Position.ID != "" && e.has(n, entry) {
 		return
 	}
-	e.keep(c, entry)
+	e.keep(n, entry)
 }
 
 // share keeps an entry that other chains may have as well, once.
-func (e *Engine) share(c *Chain, entry *Entry) {
-	c.shared = true
+func (e *Engine) share(n Number, entry *Entry) {
+	e.book.at(n).shared = true
 	delete(e.unplaced, entry.Seq)
-	if !c.has(entry) {
-		e.keep(c, entry)
+	if !e.has(n, entry) {
+		e.keep(n, entry)
 	}
 }
 
-func (e *Engine) keep(c *Chain, entry *Entry) {
-	if e.cfg.MaxEntries > 0 && len(c.Entries) >= e.cfg.MaxEntries {
-		c.Full = true
+func (e *Engine) keep(n Number, entry *Entry) {
+	c := e.book.at(n)
+	if e.cfg.MaxEntries > 0 && int(c.count) >= e.cfg.MaxEntries {
+		c.full = true
 		return
 	}
-	c.Entries = append(c.Entries, *entry)
+	e.buffer = packEntry(e.buffer[:0], entry, e.base)
+	r := e.store.add(c.entries, e.buffer)
+	if r == 0 {
+		c.full = true
+		return
+	}
+	c.entries = r
+	c.count++
 }
 
-func (c *Chain) has(e *Entry) bool {
-	for i := range c.Entries {
-		if c.Entries[i].same(e) {
+func (e *Engine) has(n Number, entry *Entry) bool {
+	for r := e.book.at(n).entries; r != 0; {
+		var have Entry
+		var record []byte
+		r, record = e.store.get(r)
+		(&reader{record}).name(&have)
+		if have.same(entry) {
 			return true
 		}
 	}
@@ -327,20 +310,62 @@ func (e *Entry) same(o *Entry) bool {
 	return e.Channel == o.Channel && e.Position.ID != "" && e.Position == o.Position
 }
 
-// Current is the chain that c has become part of; c itself unless merged.
-func (c *Chain) Current() *Chain { return c.root() }
+// idsOf appends the ids whose records end with last, in the order in which they
+// came. They share the store's bytes.
+func (e *Engine) idsOf(ids []ID, last ref) []ID {
+	first := len(ids)
+	for r := last; r != 0; {
+		var record []byte
+		r, record = e.store.get(r)
+		ids = append(ids, (&reader{record}).id())
+	}
+	slices.Reverse(ids[first:])
+	return ids
+}
 
-// root follows merges to the chain that lives.
-func (c *Chain) root() *Chain {
-	if c.parent == nil {
-		return c
+// keepIDs packs ids and returns the last.
+func (e *Engine) keepIDs(ids []ID) (last ref) {
+	for _, id := range ids {
+		e.buffer = packID(e.buffer[:0], id)
+		last = e.store.add(last, e.buffer)
 	}
-	root := c
-	for root.parent != nil {
-		root = root.parent
+	return last
+}
+
+// unpack fills c with what a chain is made of. Texts share the store's bytes.
+func (e *Engine) unpack(n Number, c *Chain) {
+	from := e.book.at(n)
+	c.Full, c.Remnant = from.full, from.remnant
+	c.IDs, c.Met = e.idsOf(c.IDs[:0], from.ids), e.idsOf(c.Met[:0], from.met)
+	c.Entries, c.values = slices.Grow(c.Entries[:0], int(from.count))[:from.count], c.values[:0]
+	at := len(c.Entries)
+	for r := from.entries; r != 0; {
+		var record []byte
+		r, record = e.store.get(r)
+		at--
+		c.values = (&reader{record}).entry(&c.Entries[at], e.base, c.values)
 	}
-	for c.parent != nil {
-		c.parent, c = root, c.parent
+}
+
+// compact copies all records, the chain's that was quiet longest first, and
+// leaves the others' memory behind.
+func (e *Engine) compact() {
+	old := e.store
+	e.store = newStore()
+	copied := func(last ref) (to ref) {
+		var records [][]byte
+		for r := last; r != 0; {
+			var record []byte
+			r, record = old.get(r)
+			records = append(records, record)
+		}
+		for _, record := range slices.Backward(records) {
+			to = e.store.add(to, record)
+		}
+		return to
 	}
-	return root
+	for n := e.oldest; n != 0; n = e.book.at(n).next {
+		c := e.book.at(n)
+		c.ids, c.met, c.entries = copied(c.ids), copied(c.met), copied(c.entries)
+	}
 }

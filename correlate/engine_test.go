@@ -45,7 +45,7 @@ func show(c *Chain) string {
 	return fmt.Sprint(seqs)
 }
 
-func (r *rig) add(seen time.Duration, m Message) *Chain {
+func (r *rig) add(seen time.Duration, m Message) Number {
 	r.seq++
 	m.Entry.Seq, m.Entry.Seen, m.Entry.Time = r.seq, Instant(seen), Instant(seen)
 	return r.engine.Add(&m)
@@ -89,15 +89,19 @@ func TestAMessageWithTwoIDsJoinsTheirChains(t *testing.T) {
 	r.add(0, ids(id(order, "1")))
 	r.add(1, ids(id(parcel, "1")))
 	r.add(2, ids(id(parcel, "2")))
-	c := r.add(3, ids(id(order, "1"), id(parcel, "1")))
-	r.add(4, ids(id(parcel, "2"), id(parcel, "1")))
-	if got := r.engine.Lookup(id(order, "1")); got != c.Current() {
-		t.Error("an id of a merged chain does not lead to the chain it is part of")
+	name := r.engine.Name(r.add(3, ids(id(order, "1"), id(parcel, "1"))))
+	other := r.engine.Name(r.add(4, ids(id(parcel, "2"))))
+	r.add(5, ids(id(parcel, "2"), id(parcel, "1")))
+	if got := show(r.engine.Lookup(id(order, "1"))); got != "[1 2 3 4 5 6]" {
+		t.Errorf("an id of a merged chain leads to %s", got)
 	}
 	if n := r.engine.Len(); n != 1 {
 		t.Errorf("%d chains are kept", n)
 	}
-	expect(t, r.chains(), "[1 2 3 4 5]")
+	expect(t, r.chains(), "[1 2 3 4 5 6]")
+	if name.Current() != other.Current() || len(name.Current().IDs) != 3 {
+		t.Errorf("the chain is called %v and %v", name.Current().IDs, other.Current().IDs)
+	}
 }
 
 func TestUUIDsTieWhicheverWayTheyAreSpelt(t *testing.T) {
@@ -119,9 +123,9 @@ func TestTheSpellingDoesNotDependOnTheOrder(t *testing.T) {
 	for _, spellings := range [][2]string{{upper, lower}, {lower, upper}} {
 		r := newRig(Config{})
 		r.add(0, ids(id(order, spellings[0])))
-		c := r.add(1, ids(id(order, spellings[1])))
-		if c.IDs[0].Value != upper {
-			t.Errorf("%v: named %s", spellings, c.IDs[0].Value)
+		n := r.add(1, ids(id(order, spellings[1])))
+		if got := r.engine.IDs(n)[0].Value; got != upper {
+			t.Errorf("%v: named %s", spellings, got)
 		}
 	}
 }
@@ -211,28 +215,27 @@ func TestTooManyChainsCloseTheOldestEarly(t *testing.T) {
 
 func TestAChainKeepsSoManyMessages(t *testing.T) {
 	r := newRig(Config{MaxEntries: 2})
-	var c *Chain
 	for range 3 {
-		c = r.add(0, ids(id(order, "1")))
+		r.add(0, ids(id(order, "1")))
 	}
-	if !c.Full || len(c.Entries) != 2 {
+	if c := r.engine.Lookup(id(order, "1")); !c.Full || len(c.Entries) != 2 {
 		t.Errorf("full %v with %d messages", c.Full, len(c.Entries))
 	}
 }
 
 // TestOneHashForTwoIDs forces the collision that no test could find.
 func TestOneHashForTwoIDs(t *testing.T) {
-	x := newIndex()
-	a, b := key{order, "a"}, key{order, "b"}
-	one, two := &Chain{IDs: []ID{ID(a)}}, &Chain{IDs: []ID{ID(b)}}
-	x.set(a, one)
-	x.slots[x.at(b.hash())] = slot{b.hash(), one} // as if a's
-	x.set(b, two)
-	if x.find(a) != one || x.find(b) != two {
+	r := newRig(Config{})
+	a, b := id(order, "a"), id(order, "b")
+	one := r.add(0, ids(a))
+	e := r.engine
+	e.index.add(key(b).hash(), one) // as if a's
+	two := r.add(0, ids(b))
+	if two == one || e.find(key(a)) != one || e.find(key(b)) != two {
 		t.Error("two ids with one hash became one")
 	}
-	x.remove(b, two)
-	if x.find(b) != nil || x.find(a) != one {
+	e.release(two, false)
+	if e.find(key(b)) != 0 || e.find(key(a)) != one {
 		t.Error("removing one of two ids with one hash")
 	}
 }
@@ -240,18 +243,23 @@ func TestOneHashForTwoIDs(t *testing.T) {
 // TestTheIndexIsAMap holds the index against a map, while ids come and go.
 func TestTheIndexIsAMap(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	x, want := newIndex(), map[key]*Chain{}
+	x, want := newIndex(), map[Number]bool{}
+	hash := func(n Number) uint32 { return key{order, fmt.Sprint(n / 2)}.hash() } // two have one
 	for range 20_000 {
-		k := key{order, fmt.Sprint(rng.IntN(600))}
-		switch c := want[k]; {
-		case x.find(k) != c:
-			t.Fatalf("%v: the index and the map differ", k)
-		case c == nil:
-			want[k] = &Chain{IDs: []ID{ID(k)}}
-			x.set(k, want[k])
-		default:
-			x.remove(k, c)
-			delete(want, k)
+		n := Number(1 + rng.IntN(600))
+		found := false
+		for c := range x.from(hash(n)) {
+			found = found || c == n
+		}
+		if found != want[n] {
+			t.Fatalf("%v: the index and the map differ", n)
+		}
+		if want[n] {
+			x.remove(hash(n), n)
+			delete(want, n)
+		} else {
+			x.add(hash(n), n)
+			want[n] = true
 		}
 		if x.used != len(want) {
 			t.Fatalf("%d used, %d ids", x.used, len(want))
@@ -264,7 +272,7 @@ func BenchmarkAdd(b *testing.B) {
 	for _, open := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprintf("open=%d", open), func(b *testing.B) {
 			b.ReportAllocs()
-			e := NewEngine(Config{Remember: time.Duration(open) * time.Microsecond, EntryHint: 4})
+			e := NewEngine(Config{Remember: time.Duration(open) * time.Microsecond})
 			var m Message
 			m.IDs = make([]ID, 1)
 			for i := range b.N {

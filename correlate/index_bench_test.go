@@ -9,17 +9,15 @@ import (
 func BenchmarkFind(b *testing.B) {
 	for _, open := range []int{1_000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprintf("open=%d", open), func(b *testing.B) {
-			x := newIndex()
+			e := NewEngine(Config{})
 			keys := make([]key, open)
 			for i := range keys {
 				keys[i] = key{order, fmt.Sprint("o-", i)}
-				c := &Chain{}
-				c.IDs = append(c.first[:0], ID(keys[i]))
-				x.set(keys[i], c)
+				e.tie([]ID{ID(keys[i])})
 			}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				if x.find(keys[i*7919%open]) == nil {
+				if e.find(keys[i*7919%open]) == 0 {
 					b.Fatal("lost")
 				}
 			}

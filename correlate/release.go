@@ -1,37 +1,39 @@
 package correlate
 
 // touch notes that the chain has just grown.
-func (e *Engine) touch(c *Chain) {
-	c.touched = e.now
-	if e.newest == c {
+func (e *Engine) touch(n Number) {
+	e.book.at(n).touched = e.now
+	if e.newest == n {
 		return
 	}
-	e.unlink(c)
-	e.append(c)
+	e.unlink(n)
+	e.append(n)
 }
 
-func (e *Engine) append(c *Chain) {
-	c.prev, c.next = e.newest, nil
-	if e.newest != nil {
-		e.newest.next = c
+func (e *Engine) append(n Number) {
+	c := e.book.at(n)
+	c.prev, c.next = e.newest, 0
+	if e.newest != 0 {
+		e.book.at(e.newest).next = n
 	} else {
-		e.oldest = c
+		e.oldest = n
 	}
-	e.newest = c
+	e.newest = n
 }
 
-func (e *Engine) unlink(c *Chain) {
-	if c.prev != nil {
-		c.prev.next = c.next
+func (e *Engine) unlink(n Number) {
+	c := e.book.at(n)
+	if c.prev != 0 {
+		e.book.at(c.prev).next = c.next
 	} else {
 		e.oldest = c.next
 	}
-	if c.next != nil {
-		c.next.prev = c.prev
+	if c.next != 0 {
+		e.book.at(c.next).prev = c.prev
 	} else {
 		e.newest = c.prev
 	}
-	c.prev, c.next = nil, nil
+	c.prev, c.next = 0, 0
 }
 
 // forget lets go of chains that have been quiet for longer than Remember, or
@@ -44,40 +46,51 @@ func (e *Engine) forget() {
 	if e.cfg.Remember <= 0 {
 		return
 	}
-	for c := e.oldest; c != nil && c.touched.Add(e.cfg.Remember) < e.now; c = e.oldest {
-		e.release(c, false)
+	for e.oldest != 0 && e.book.at(e.oldest).touched.Add(e.cfg.Remember) < e.now {
+		e.release(e.oldest, false)
 	}
 }
 
 // release takes the chain out of the engine and hands it on.
-func (e *Engine) release(c *Chain, early bool) {
-	e.unlink(c)
-	e.count--
+func (e *Engine) release(n Number, early bool) {
+	c := &e.done
+	e.unpack(n, c)
 	for _, id := range c.IDs {
-		e.index.remove(canonicalID(id), c)
+		e.index.remove(canonicalID(id).hash(), n)
 	}
 	for _, id := range c.Met {
-		e.leave(canonicalID(id), c)
+		e.leave(canonicalID(id), n)
 	}
+	if name := e.names[n]; name != nil {
+		name.IDs, name.Met = cloneIDs(c.IDs), cloneIDs(c.Met)
+		delete(e.names, n)
+	}
+	e.remove(n)
 	if e.cfg.Done != nil {
 		e.cfg.Done(c, early)
 	}
 }
 
+// remove gives up a chain and its records.
+func (e *Engine) remove(n Number) {
+	c := e.book.at(n)
+	for _, last := range [3]ref{c.ids, c.met, c.entries} {
+		for r := last; r != 0; {
+			r = e.store.remove(r)
+		}
+	}
+	e.unlink(n)
+	e.count--
+	e.book.give(n)
+}
+
 // leave takes the chain out of a loose id's group; a group without chains goes.
-func (e *Engine) leave(k key, c *Chain) {
+func (e *Engine) leave(k key, n Number) {
 	g := e.loose[k]
 	if g == nil {
 		return
 	}
-	kept := g.chains[:0]
-	for _, have := range g.chains {
-		if have = have.root(); have != c {
-			kept = append(kept, have)
-		}
-	}
-	g.chains = kept
-	if len(kept) == 0 {
+	if g.remove(n); len(g.chains) == 0 {
 		delete(e.loose, k)
 	}
 }

@@ -97,7 +97,7 @@ func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 		cfg.MaxEntries = DefaultMaxEntries
 	}
 	a.engine = correlate.NewEngine(correlate.Config{
-		Remember: f.Remember, MaxChains: cfg.MaxChains, MaxEntries: cfg.MaxEntries, EntryHint: len(f.Steps), Done: a.done,
+		Remember: f.Remember, MaxChains: cfg.MaxChains, MaxEntries: cfg.MaxEntries, Done: a.done,
 	})
 	a.result = Result{
 		Flow: f.Name, About: f.About, Mode: cfg.Mode,
@@ -157,7 +157,7 @@ func (a *Audit) take(r *reduced) {
 		return
 	}
 	ids := len(m.IDs) + len(m.Listed) + len(m.Loose)
-	var chain *correlate.Chain
+	var chain correlate.Number
 	switch {
 	case e.Step != correlate.NoStep && ids > 0:
 		a.steps++
@@ -165,7 +165,9 @@ func (a *Audit) take(r *reduced) {
 	case e.Detail != nil && e.Detail.Stray != correlate.NotStray && ids > 0:
 		chain = a.engine.Add(m)
 	case e.Detail != nil && e.Detail.Stray != correlate.NotStray:
-		a.loose = append(a.loose, *e)
+		own := *e
+		own.Fields = nil // the message's
+		a.loose = append(a.loose, own)
 	}
 	a.read.note(e, chain)
 	if a.cfg.Probes && ids > 0 && (e.Step != correlate.NoStep || e.Detail != nil) {
@@ -179,8 +181,12 @@ func (a *Audit) take(r *reduced) {
 }
 
 // follow shows the message to the rules of its channel.
-func (a *Audit) follow(r *reduced, chain *correlate.Chain) {
+func (a *Audit) follow(r *reduced, n correlate.Number) {
 	e, ch := &r.Entry, &a.flow.Channels[r.channel]
+	var chain *correlate.Chain
+	if n != 0 && len(ch.intake.rules) > 0 {
+		chain = a.engine.Name(n)
+	}
 	for i, tap := range ch.intake.rules {
 		s := sighting{
 			place: place{e.Position, e.Time, e.Seen, chain, e.Producer}, entry: e, channel: ch,

@@ -13,7 +13,7 @@ var perDefault = payload.OfString("all")
 
 // done judges a chain that the engine lets go of.
 func (a *Audit) done(c *correlate.Chain, early bool) {
-	mine := a.scenariosOf(c)
+	mine := a.scenariosOf(c.IDs)
 	if a.cfg.OwnOnly && len(mine) == 0 {
 		for i := range c.Entries {
 			a.strays[c.Entries[i].Seq] = true
@@ -26,7 +26,7 @@ func (a *Audit) done(c *correlate.Chain, early bool) {
 	if v.Due.Known() && !early && !a.closing {
 		// Forgotten by its ids, but not judged yet: the end may still say how far
 		// the channel of an absent step was read.
-		a.pending = append(a.pending, whole)
+		a.pending = append(a.pending, whole.Clone())
 		return
 	}
 	if early || len(mine) > 0 {

@@ -57,13 +57,13 @@ func (a *Audit) newRun(m *message.Mark) *scenarioRun {
 	return s
 }
 
-// scenariosOf are the scenario runs whose chain this is.
-func (a *Audit) scenariosOf(c *correlate.Chain) []*scenarioRun {
+// scenariosOf are the scenario runs whose chain has the ids.
+func (a *Audit) scenariosOf(ids []correlate.ID) []*scenarioRun {
 	if len(a.byID) == 0 {
 		return nil
 	}
 	var mine []*scenarioRun
-	for _, id := range c.IDs {
+	for _, id := range ids {
 		for _, s := range a.byID[correlate.Canonical(id)] {
 			if !slices.Contains(mine, s) {
 				mine = append(mine, s)
@@ -233,13 +233,13 @@ func (a *Audit) Stirred() (ids map[string]bool, all bool) {
 }
 
 // stir notes whose chain a message is in.
-func (a *Audit) stir(m *correlate.Message, c *correlate.Chain) {
+func (a *Audit) stir(m *correlate.Message, n correlate.Number) {
 	switch {
 	case a.stirred == nil || a.allStir:
 	case len(m.Listed)+len(m.Loose) > 0: // it may be in many
 		a.allStir = true
-	case c != nil:
-		for _, s := range a.scenariosOf(c) {
+	case n != 0:
+		for _, s := range a.scenariosOf(a.engine.IDs(n)) {
 			a.stirred[s.mark.ID] = true
 		}
 	}

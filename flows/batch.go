@@ -68,8 +68,16 @@ func (b *Batch) add(r *reduced) {
 	b.events = append(b.events, *r)
 	kept := &b.events[len(b.events)-1]
 	kept.IDs, kept.Listed, kept.Loose = b.keepIDs(r.IDs), b.keepIDs(r.Listed), b.keepIDs(r.Loose)
+	kept.values, kept.Entry.Fields = b.keepValues(r.values), b.keepValues(r.Entry.Fields)
+	kept.key, kept.payload = nil, nil
+	if b.whole {
+		kept.key, kept.payload = slices.Clone(r.key), slices.Clone(r.payload)
+	}
+}
+
+func (b *Batch) keepValues(values []payload.Value) []payload.Value {
 	from := len(b.values)
-	for _, v := range r.values {
+	for _, v := range values {
 		if v.Kind() == payload.String {
 			v = payload.OfString(b.keepText(v.Text()))
 		} else {
@@ -77,11 +85,7 @@ func (b *Batch) add(r *reduced) {
 		}
 		b.values = append(b.values, v)
 	}
-	kept.values = b.values[from:len(b.values):len(b.values)]
-	kept.key, kept.payload = nil, nil
-	if b.whole {
-		kept.key, kept.payload = slices.Clone(r.key), slices.Clone(r.payload)
-	}
+	return b.values[from:len(b.values):len(b.values)]
 }
 
 func (b *Batch) keepIDs(ids []correlate.ID) []correlate.ID {

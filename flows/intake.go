@@ -25,8 +25,8 @@ type intake struct {
 	frame    expression.Frame
 	reduced  reduced
 	death    deadletter.Death
-	dead     bool // death is set
-	slab     []payload.Value
+	dead     bool            // death is set
+	kept     []payload.Value // the fields of an entry
 }
 
 // reduced is an observation reduced to what an audit needs.
@@ -348,32 +348,13 @@ func idText(v payload.Value) string {
 	}
 }
 
-// retained copies the slots that the step's entries keep: they must not share
-// memory with the observation.
+// retained are the slots that the step's entries keep.
 func (in *intake) retained(s *Step) []payload.Value {
-	if len(s.retained) == 0 {
-		return nil
+	in.kept = in.kept[:0]
+	for _, slot := range s.retained {
+		in.kept = append(in.kept, in.slots[slot])
 	}
-	kept := in.room(len(s.retained))
-	for i, slot := range s.retained {
-		kept[i] = payload.Clone(in.slots[slot])
-	}
-	return kept
-}
-
-// room cuts n values off the slab. The entries that share one are of messages
-// that came together, and are forgotten together.
-func (in *intake) room(n int) []payload.Value {
-	const slab = 128
-	if n > len(in.slab) {
-		if n > slab/4 {
-			return make([]payload.Value, n)
-		}
-		in.slab = make([]payload.Value, slab)
-	}
-	kept := in.slab[:n:n]
-	in.slab = in.slab[n:]
-	return kept
+	return in.kept
 }
 
 // messageID is a hash of the message's id; 0 where it has none.

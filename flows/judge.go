@@ -3,6 +3,7 @@ package flows
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/flowcheck/flowcheck/correlate"
@@ -153,7 +154,7 @@ func (f *Flow) label(c *correlate.Chain) (string, map[string]string) {
 		for _, id := range set {
 			name := f.IDs[id.Name].Name
 			if have, ok := ids[name]; !ok || id.Value < have {
-				ids[name] = id.Value
+				ids[name] = strings.Clone(id.Value)
 			}
 		}
 	}

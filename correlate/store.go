@@ -1,0 +1,117 @@
+package correlate
+
+import "encoding/binary"
+
+// store keeps packed records, each of which names the one before it in its
+// chain. It has no pointers for the garbage collector to follow, and writes one
+// record behind the other, so that messages that came together lie together.
+//
+// The bytes of a record stay as they are for as long as anything refers to them,
+// also once it has been removed: a segment is never written over.
+type store struct {
+	segments []segment // the first is none
+	vacant   []ref     // segments that are used no more
+	head     ref       // the segment that is written to
+	live     int       // bytes of records, held those of segments
+	held     int
+}
+
+type segment struct {
+	data []byte
+	live int // bytes of records that were not removed
+}
+
+// ref is the place of a record: its segment in the upper half, and where it
+// begins there in words of four bytes. 0 is none.
+type ref uint32
+
+const (
+	segmentSize = 1 << 18 // what half a ref reaches
+	maxSegments = 1 << 16
+	word        = 4
+	linkSize    = 4
+)
+
+func newStore() store { return store{segments: make([]segment, 1)} }
+
+// add writes a record that follows before. It returns 0 where there is no more
+// room: beyond some 16 GB.
+func (s *store) add(before ref, record []byte) ref {
+	var header [linkSize + binary.MaxVarintLen64]byte
+	binary.LittleEndian.PutUint32(header[:], uint32(before))
+	n := linkSize + binary.PutUvarint(header[linkSize:], uint64(len(record)))
+	size := n + len(record)
+	if s.head == 0 || cap(s.segments[s.head].data)-len(s.segments[s.head].data) < size {
+		if s.head = s.open(size); s.head == 0 {
+			return 0
+		}
+	}
+	g := &s.segments[s.head]
+	at := len(g.data)
+	g.data = append(append(g.data, header[:n]...), record...)
+	g.data = g.data[:min(aligned(len(g.data)), cap(g.data))]
+	g.live += aligned(size)
+	s.live += aligned(size)
+	return s.head<<16 | ref(at/word)
+}
+
+func aligned(n int) int { return (n + word - 1) &^ (word - 1) }
+
+// open begins a segment with room for size bytes, 0 where there are too many.
+func (s *store) open(size int) ref {
+	if head := s.head; head != 0 && s.segments[head].live == 0 {
+		s.close(head)
+	}
+	var n ref
+	switch {
+	case len(s.vacant) > 0:
+		n = s.vacant[len(s.vacant)-1]
+		s.vacant = s.vacant[:len(s.vacant)-1]
+	case len(s.segments) < maxSegments:
+		n = ref(len(s.segments))
+		s.segments = append(s.segments, segment{})
+	default:
+		return 0
+	}
+	s.segments[n].data = make([]byte, 0, max(segmentSize, aligned(size)))
+	s.held += cap(s.segments[n].data)
+	return n
+}
+
+// close forgets a segment.
+func (s *store) close(n ref) {
+	s.held -= cap(s.segments[n].data)
+	s.segments[n] = segment{}
+	s.vacant = append(s.vacant, n)
+}
+
+// get returns a record and the one before it.
+func (s *store) get(r ref) (before ref, record []byte) {
+	before, start, end := s.bounds(r)
+	return before, s.segments[r>>16].data[start:end:end]
+}
+
+func (s *store) bounds(r ref) (before ref, start, end int) {
+	at := int(r&0xffff) * word
+	data := s.segments[r>>16].data[at:]
+	size, n := binary.Uvarint(data[linkSize:])
+	start = at + linkSize + n
+	return ref(binary.LittleEndian.Uint32(data)), start, start + int(size)
+}
+
+// remove gives up a record, and returns the one before it.
+func (s *store) remove(r ref) (before ref) {
+	before, _, end := s.bounds(r)
+	size := aligned(end - int(r&0xffff)*word)
+	g := &s.segments[r>>16]
+	g.live -= size
+	s.live -= size
+	if g.live == 0 && r>>16 != s.head {
+		s.close(r >> 16)
+	}
+	return before
+}
+
+// wasteful reports whether more than half of the memory is of records that were
+// removed, and it is worth the time to copy the rest.
+func (s *store) wasteful() bool { return s.held > 2*s.live+64*segmentSize }
