@@ -171,6 +171,9 @@ type Chain struct {
 	// be the rest of one of them.
 	Remnant bool
 
+	// Number is the chain's while an engine keeps it.
+	Number Number
+
 	values []payload.Value // of the entries' fields
 	parent *Chain          // set once the chain has been merged into another
 }

@@ -125,10 +125,18 @@ func (e *Engine) IDs(n Number) []ID { return e.idsOf(nil, e.book.at(n).ids) }
 func (e *Engine) Name(n Number) *Chain {
 	c := e.names[n]
 	if c == nil {
-		c = &Chain{}
+		c = &Chain{Number: n}
 		e.names[n] = c
 	}
 	return c
+}
+
+// NamesOf returns the ids that tie a chain which Name named, as they are now.
+func (e *Engine) NamesOf(name *Chain) []ID {
+	if name = name.Current(); name.Number == 0 {
+		return name.IDs
+	}
+	return e.IDs(name.Number)
 }
 
 // Unplaced calls yield for every entry whose ids no chain has met.
@@ -335,7 +343,7 @@ func (e *Engine) keepIDs(ids []ID) (last ref) {
 // unpack fills c with what a chain is made of. Texts share the store's bytes.
 func (e *Engine) unpack(n Number, c *Chain) {
 	from := e.book.at(n)
-	c.Full, c.Remnant = from.full, from.remnant
+	c.Number, c.Full, c.Remnant = n, from.full, from.remnant
 	c.IDs, c.Met = e.idsOf(c.IDs[:0], from.ids), e.idsOf(c.Met[:0], from.met)
 	c.Entries, c.values = slices.Grow(c.Entries[:0], int(from.count))[:from.count], c.values[:0]
 	at := len(c.Entries)

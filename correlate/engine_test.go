@@ -98,6 +98,9 @@ func TestAMessageWithTwoIDsJoinsTheirChains(t *testing.T) {
 	if n := r.engine.Len(); n != 1 {
 		t.Errorf("%d chains are kept", n)
 	}
+	if one, two := r.engine.NamesOf(name), r.engine.NamesOf(other); len(one) != 3 || len(two) != 3 {
+		t.Errorf("the chain is called %v and %v", one, two)
+	}
 	expect(t, r.chains(), "[1 2 3 4 5 6]")
 	if name.Current() != other.Current() || len(name.Current().IDs) != 3 {
 		t.Errorf("the chain is called %v and %v", name.Current().IDs, other.Current().IDs)

@@ -62,10 +62,11 @@ func (e *Engine) release(n Number, early bool) {
 		e.leave(canonicalID(id), n)
 	}
 	if name := e.names[n]; name != nil {
-		name.IDs, name.Met = cloneIDs(c.IDs), cloneIDs(c.Met)
+		name.Number, name.IDs, name.Met = 0, cloneIDs(c.IDs), cloneIDs(c.Met)
 		delete(e.names, n)
 	}
 	e.remove(n)
+	c.Number = 0
 	if e.cfg.Done != nil {
 		e.cfg.Done(c, early)
 	}

@@ -169,7 +169,7 @@ func (a *Audit) take(r *reduced) {
 		own.Fields = nil // the message's
 		a.loose = append(a.loose, own)
 	}
-	a.read.note(e, chain)
+	a.read.note(m, chain)
 	if a.cfg.Probes && ids > 0 && (e.Step != correlate.NoStep || e.Detail != nil) {
 		a.keepMessage(r, chain)
 	}

@@ -54,14 +54,14 @@ func (a *Audit) Effects(id string) []Place {
 // liveEffects are the effects of an attempt that is under way.
 func (a *Audit) liveEffects(t *attempt) []effect {
 	var all []effect
-	var done []*correlate.Chain
+	var done []correlate.Number
 	a.asIf(correlate.Never, func() {
 		for nth, s := range t.runs {
 			whole := a.chainOf(s)
-			if whole == nil || slices.Contains(done, whole) {
+			if whole == nil || slices.Contains(done, whole.Number) {
 				continue
 			}
-			done = append(done, whole)
+			done = append(done, whole.Number)
 			mine := []*scenarioRun{s}
 			c, own := a.parted(whole, attemptsOf(mine))
 			a.verdict(c, mine)

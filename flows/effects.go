@@ -126,11 +126,14 @@ type keeper struct {
 const maxKeptBytes = 256 << 20
 
 // keepMessage keeps what effects are compared by.
-func (a *Audit) keepMessage(r *reduced, c *correlate.Chain) {
+func (a *Audit) keepMessage(r *reduced, n correlate.Number) {
 	if a.keep.all == nil {
 		a.keep.all = map[uint64]*kept{}
 	}
-	k := &kept{key: slices.Clone(r.key), payload: slices.Clone(r.payload), chain: c}
+	k := &kept{key: slices.Clone(r.key), payload: slices.Clone(r.payload)}
+	if n != 0 {
+		k.chain = a.engine.Name(n)
+	}
 	a.keep.all[r.Entry.Seq] = k
 	a.keep.order = append(a.keep.order, r.Entry.Seq)
 	a.keep.bytes += len(k.key) + len(k.payload)
@@ -139,7 +142,7 @@ func (a *Audit) keepMessage(r *reduced, c *correlate.Chain) {
 		a.keep.order = a.keep.order[1:]
 		k := a.keep.all[seq]
 		a.keep.bytes -= len(k.key) + len(k.payload)
-		if k.chain == nil || len(a.scenariosOf(k.chain.Current())) == 0 {
+		if k.chain == nil || len(a.scenariosOf(a.engine.NamesOf(k.chain))) == 0 {
 			delete(a.keep.all, seq)
 		}
 	}
