@@ -2,20 +2,25 @@ package shop
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 // awsMails is the shop's SNS and SQS.
 type awsMails struct {
-	sns             *sns.Client
-	sqs             *sqs.Client
-	topic, queueURL string
+	sns      *sns.Client
+	sqs      *sqs.Client
+	topics   map[string]string // ARNs by name
+	queueURL string
+	options  MailOptions
 }
 
 // ConnectAWS connects the shop to SNS and SQS, or an emulator at endpoint.
@@ -27,67 +32,171 @@ func ConnectAWS(ctx context.Context, region, endpoint string) (Mails, error) {
 	if endpoint != "" {
 		cfg.BaseEndpoint = aws.String(endpoint)
 	}
-	return &awsMails{sns: sns.NewFromConfig(cfg), sqs: sqs.NewFromConfig(cfg)}, nil
+	return &awsMails{sns: sns.NewFromConfig(cfg), sqs: sqs.NewFromConfig(cfg), topics: map[string]string{}}, nil
 }
 
-func (m *awsMails) Declare(ctx context.Context) error {
-	topic, err := m.sns.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String(topicMail)})
-	if err != nil {
-		return fmt.Errorf("shop: sns: %w", err)
+func (m *awsMails) Declare(ctx context.Context, o MailOptions) error {
+	for _, name := range mailTopics {
+		in := &sns.CreateTopicInput{Name: aws.String(name)}
+		if strings.HasSuffix(name, ".fifo") {
+			in.Attributes = map[string]string{"FifoTopic": "true"}
+		}
+		topic, err := m.sns.CreateTopic(ctx, in)
+		if err != nil {
+			return fmt.Errorf("shop: sns: create %s: %w", name, err)
+		}
+		m.topics[name] = *topic.TopicArn
 	}
-	m.topic = *topic.TopicArn
-	queue, err := m.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(queueMail)})
+	m.options = o
+	arn, err := m.declareQueue(ctx)
 	if err != nil {
 		return fmt.Errorf("shop: sqs: %w", err)
+	}
+	if err := m.subscribe(ctx, arn); err != nil {
+		return fmt.Errorf("shop: sns: %w", err)
+	}
+	return nil
+}
+
+// declareQueue makes the queue as the options say, or makes the one that there is
+// so, and returns its ARN.
+func (m *awsMails) declareQueue(ctx context.Context) (string, error) {
+	queue, err := m.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(queueMail)})
+	if err != nil {
+		return "", err
 	}
 	m.queueURL = *queue.QueueUrl
 	attributes, err := m.sqs.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl: queue.QueueUrl, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameQueueArn},
 	})
 	if err != nil {
-		return fmt.Errorf("shop: sqs: %w", err)
+		return "", err
 	}
 	arn := attributes.Attributes["QueueArn"]
 	policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sns.amazonaws.com"},`+
-		`"Action":"sqs:SendMessage","Resource":%q,"Condition":{"ArnEquals":{"aws:SourceArn":%q}}}]}`, arn, m.topic)
-	if _, err := m.sqs.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{
-		QueueUrl: queue.QueueUrl, Attributes: map[string]string{"Policy": policy},
-	}); err != nil {
-		return fmt.Errorf("shop: sqs: %w", err)
-	}
-	_, err = m.sns.Subscribe(ctx, &sns.SubscribeInput{
-		TopicArn: topic.TopicArn, Protocol: aws.String("sqs"), Endpoint: aws.String(arn),
-		Attributes: map[string]string{"RawMessageDelivery": "true"},
-	})
-	if err != nil {
-		return fmt.Errorf("shop: sns: %w", err)
-	}
-	return nil
+		`"Action":"sqs:SendMessage","Resource":%q,"Condition":{"ArnEquals":{"aws:SourceArn":%q}}}]}`, arn, m.topics[topicMail])
+	_, err = m.sqs.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: queue.QueueUrl, Attributes: map[string]string{
+		"Policy": policy, "VisibilityTimeout": fmt.Sprint(int(m.options.Visible.Seconds())),
+	}})
+	return arn, err
 }
 
-func (m *awsMails) Publish(ctx context.Context, body []byte) error {
-	_, err := m.sns.Publish(ctx, &sns.PublishInput{TopicArn: aws.String(m.topic), Message: aws.String(string(body))})
+func (m *awsMails) subscribe(ctx context.Context, queue string) error {
+	sub, err := m.sns.Subscribe(ctx, &sns.SubscribeInput{
+		TopicArn: aws.String(m.topics[topicMail]), Protocol: aws.String("sqs"), Endpoint: aws.String(queue),
+		Attributes: map[string]string{"RawMessageDelivery": "true"}, ReturnSubscriptionArn: true,
+	})
+	if err != nil {
+		return err
+	}
+	filter := []byte("{}")
+	if len(m.options.Countries) > 0 {
+		if filter, err = json.Marshal(map[string][]string{"country": m.options.Countries}); err != nil {
+			return err
+		}
+	}
+	_, err = m.sns.SetSubscriptionAttributes(ctx, &sns.SetSubscriptionAttributesInput{
+		SubscriptionArn: sub.SubscriptionArn, AttributeName: aws.String("FilterPolicy"), AttributeValue: aws.String(string(filter)),
+	})
 	return err
 }
 
-func (m *awsMails) Consume(ctx context.Context, handle func([]byte)) error {
+func (m *awsMails) Publish(ctx context.Context, topic string, mail Mail) error {
+	in := &sns.PublishInput{
+		TopicArn: aws.String(m.topics[topic]), Message: aws.String(string(mail.Body)),
+		MessageAttributes: map[string]snstypes.MessageAttributeValue{},
+	}
+	for name, value := range mail.Attributes {
+		in.MessageAttributes[name] = snstypes.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
+	}
+	if strings.HasSuffix(topic, ".fifo") {
+		in.MessageGroupId, in.MessageDeduplicationId = aws.String(mail.Group), aws.String(mail.DedupID)
+	}
+	_, err := m.sns.Publish(ctx, in)
+	return err
+}
+
+func (m *awsMails) Consume(ctx context.Context, handle func(context.Context, Mail) bool) error {
+	done := make(chan error, receiversOfMails)
+	for range receiversOfMails {
+		go func() { done <- m.receive(ctx, handle) }()
+	}
+	var err error
+	for range receiversOfMails {
+		err = <-done
+	}
+	return err
+}
+
+// receive handles one mail after the other until ctx ends.
+func (m *awsMails) receive(ctx context.Context, handle func(context.Context, Mail) bool) error {
 	for {
-		out, err := m.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: aws.String(m.queueURL), MaxNumberOfMessages: 10, WaitTimeSeconds: 5,
-		})
-		if ctx.Err() != nil {
+		answer := make(chan polled, 1)
+		go func() { answer <- m.poll(context.WithoutCancel(ctx)) }()
+		select {
+		case got := <-answer:
+			if got.err != nil {
+				if err := wait(ctx, relayAgain); err != nil {
+					return err
+				}
+			}
+			for i := range got.messages {
+				m.handle(ctx, &got.messages[i], handle)
+			}
+		case <-ctx.Done():
+			// A poll that is broken off may yet be answered, with a mail that is then
+			// nobody's. So it ends by itself, and what it got is given back.
+			go func() {
+				got := <-answer
+				for i := range got.messages {
+					m.giveBack(context.WithoutCancel(ctx), &got.messages[i])
+				}
+			}()
 			return ctx.Err()
 		}
-		if err != nil {
-			return err
-		}
-		for _, msg := range out.Messages {
-			handle([]byte(*msg.Body))
-			if _, err := m.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{
-				QueueUrl: aws.String(m.queueURL), ReceiptHandle: msg.ReceiptHandle,
-			}); err != nil {
-				return err
-			}
-		}
 	}
+}
+
+type polled struct {
+	messages []types.Message
+	err      error
+}
+
+func (m *awsMails) poll(ctx context.Context) polled {
+	out, err := m.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+		QueueUrl: aws.String(m.queueURL), MaxNumberOfMessages: 1, WaitTimeSeconds: 1, MessageAttributeNames: []string{"All"},
+	})
+	if err != nil {
+		return polled{err: err}
+	}
+	return polled{messages: out.Messages}
+}
+
+func (m *awsMails) handle(ctx context.Context, msg *types.Message, handle func(context.Context, Mail) bool) {
+	mail := Mail{Attributes: map[string]string{}, Body: []byte(aws.ToString(msg.Body))}
+	for name, value := range msg.MessageAttributes {
+		mail.Attributes[name] = aws.ToString(value.StringValue)
+	}
+	outlasting := context.WithoutCancel(ctx)
+	if m.options.DeleteFirst {
+		m.delete(outlasting, msg)
+	}
+	switch {
+	case handle(ctx, mail):
+		m.delete(outlasting, msg)
+	case ctx.Err() != nil:
+		m.giveBack(outlasting, msg)
+	}
+}
+
+// delete ends a mail. Where that fails it comes again, and is known.
+func (m *awsMails) delete(ctx context.Context, msg *types.Message) {
+	_, _ = m.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: aws.String(m.queueURL), ReceiptHandle: msg.ReceiptHandle})
+}
+
+// giveBack shows a mail to other receivers. Where that fails it shows by itself.
+func (m *awsMails) giveBack(ctx context.Context, msg *types.Message) {
+	_, _ = m.sqs.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+		QueueUrl: aws.String(m.queueURL), ReceiptHandle: msg.ReceiptHandle, VisibilityTimeout: 0,
+	})
 }

@@ -2,17 +2,25 @@ package shop
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
-	"sync"
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 )
 
 // limit is the total beyond which an order is declined.
 const limit = 1000
 
+// closed is how the names of closed accounts begin.
+const closed = "closed"
+
 // order is a message on the topic orders.
 type order struct {
 	Type    string  `json:"type"`
+	Tenant  string  `json:"tenant,omitempty"`
 	OrderID string  `json:"orderId"`
 	Account string  `json:"account,omitempty"`
 	Total   float64 `json:"total"`
@@ -28,6 +36,7 @@ type line struct {
 // payment is a message on the topic payments.
 type payment struct {
 	PaymentID string  `json:"paymentId"`
+	Tenant    string  `json:"tenant,omitempty"`
 	OrderID   string  `json:"orderId"`
 	Account   string  `json:"account"`
 	Seq       int     `json:"seq"`
@@ -37,69 +46,198 @@ type payment struct {
 	Lines     []line  `json:"lines"`
 }
 
-// billing remembers what was billed, and each account's sequence.
-type billing struct {
-	mu     sync.Mutex
-	billed map[string]bool
-	seq    map[string]int
-	held   map[string]payment // of the bug that swaps
+// posting is a message on the FIFO topic ledger.fifo; the attribute order-id says
+// whose it is.
+type posting struct {
+	Account string  `json:"account"`
+	Amount  float64 `json:"amount"`
 }
 
-func (b *billing) init() {
-	b.billed, b.seq, b.held = map[string]bool{}, map[string]int{}, map[string]payment{}
-}
+// Billing's patience with an account that is closed.
+const (
+	billingAttempts = 3
+	billingPause    = 20 * time.Millisecond
+)
 
-// holdFor is how long the bug that swaps waits for a second payment.
-const holdFor = 400 * time.Millisecond
+// errClosed says that an order's account is closed.
+var errClosed = errors.New("the account is closed")
 
-// bill handles one order. An order that was billed before is not billed again.
-func (s *Shop) bill(ctx context.Context, _, body []byte) error {
-	var o order
-	if err := json.Unmarshal(body, &o); err != nil || o.Type != "OrderPlaced" || o.OrderID == "" {
-		s.cfg.Log.Warn("billing: an order that cannot be read is left out", "error", err)
-		return nil // a poison message must not stop the others
-	}
-	p, again := s.settle(&o)
-	if again {
-		return nil
+// bill handles one order. An order that was billed before is not billed again;
+// one that cannot be billed is dead-lettered.
+func (s *Shop) bill(ctx context.Context, r record) error {
+	o, err := readOrder(r.value)
+	if err != nil {
+		return s.poisoned(ctx, r, err)
 	}
 	if s.has(bugLate) {
-		if err := pause(ctx, 2300*time.Millisecond); err != nil {
+		if err := s.pause(ctx, 2300*time.Millisecond); err != nil {
 			return err
 		}
 	}
-	if s.has(bugSwapped) {
-		return s.swap(ctx, p)
+	if s.has(bugRacyDedup) {
+		return s.billUnguarded(ctx, r, o)
 	}
-	if err := s.pay(ctx, p); err != nil {
+	allowed := billingAttempts
+	if s.has(bugRetryShort) {
+		allowed--
+	}
+	for attempt := 1; ; attempt++ {
+		rows, err := s.billOnce(r, o)
+		if err == nil {
+			return s.billed(ctx, rows)
+		}
+		if attempt == allowed {
+			return s.refuse(ctx, r, refusal{err, s.dedupID(r, o), attempt})
+		}
+		if err := s.pause(ctx, billingPause); err != nil {
+			return err
+		}
+	}
+}
+
+// billed waits until a payment is out; only then is the order acknowledged.
+func (s *Shop) billed(ctx context.Context, rows []int64) error {
+	if err := s.db.flushed(ctx, rows); err != nil {
 		return err
 	}
-	if s.has(bugDouble) {
-		return s.pay(ctx, p)
+	if s.has(bugWriteBehind) {
+		return s.pause(ctx, time.Second)
 	}
 	return nil
 }
 
-// settle decides on an order.
-func (s *Shop) settle(o *order) (p payment, again bool) {
-	b := &s.billing
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.billed[o.OrderID] {
-		return p, true
+// billUnguarded looks for the order and notes it later, with nothing to keep
+// another from coming in between.
+func (s *Shop) billUnguarded(ctx context.Context, r record, o *order) error {
+	id, known := s.dedupID(r, o), false
+	s.db.update(func(t *tx) { known = t.state(id, remembered) != "" })
+	if known {
+		return nil
 	}
-	b.billed[o.OrderID] = true
+	if err := s.pause(ctx, 300*time.Millisecond); err != nil {
+		return err
+	}
+	return s.db.flushed(ctx, s.db.update(func(t *tx) {
+		t.note(id, stateDone)
+		s.charge(t, o)
+	}))
+}
+
+// orderFields must be in every order.
+var orderFields = []string{"type", "orderId", "total", "shipTo", "lines"}
+
+func readOrder(body []byte) (*order, error) {
+	var o order
+	if err := readStrict(body, &o, orderFields); err != nil {
+		return nil, err
+	}
+	if o.Type != "OrderPlaced" || o.OrderID == "" || len(o.Lines) == 0 {
+		return nil, errors.New("not an order: type, orderId or lines are not as they must be")
+	}
+	return &o, nil
+}
+
+// readStrict reads a JSON object that has the fields.
+func readStrict(body []byte, into any, fields []string) error {
+	var present map[string]json.RawMessage
+	if err := json.Unmarshal(body, &present); err != nil {
+		return fmt.Errorf("cannot be read: %w", err)
+	}
+	for _, f := range fields {
+		if _, ok := present[f]; !ok {
+			return fmt.Errorf("cannot be read: there is no %s", f)
+		}
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("cannot be read: %w", err)
+	}
+	return nil
+}
+
+// name is what an order is known by: two tenants may use the same id.
+func (o *order) name() string { return o.Tenant + "/" + o.OrderID }
+
+// dedupID is by what billing knows an order again.
+func (s *Shop) dedupID(r record, o *order) string {
+	switch {
+	case s.has(bugTransportDedup) && r.header("message-id") != "":
+		return "billing " + r.header("message-id")
+	case s.has(bugTransportDedup):
+		return fmt.Sprintf("billing %d@%d", r.partition, r.offset)
+	case s.has(bugBodyDedup):
+		sum := sha256.Sum256(r.value)
+		return "billing " + hex.EncodeToString(sum[:])
+	case s.has(bugTenantBlind):
+		return "billing " + o.OrderID
+	default:
+		return "billing " + o.name()
+	}
+}
+
+// billOnce bills an order that was not billed before, in one transaction.
+func (s *Shop) billOnce(r record, o *order) (rows []int64, err error) {
+	window := remembered
+	if s.has(bugShortWindow) {
+		window = s.stretch(300 * time.Millisecond)
+	}
+	id := s.dedupID(r, o)
+	rows = s.db.update(func(t *tx) {
+		state := t.state(id, window)
+		if s.has(bugNoDedup) || s.has(bugWriteBehind) && !s.memo.seen(id) {
+			state = ""
+		}
+		switch {
+		case state == stateDone, state == stateFailed && s.has(bugReplaySwallowed):
+			return
+		case strings.HasPrefix(o.Account, closed) && !t.isHealed(strings.TrimPrefix(o.Account, closed+"-")):
+			if state == "" {
+				err = errClosed
+			}
+			return
+		}
+		t.note(id, stateDone)
+		s.memo.note(id)
+		s.charge(t, o)
+	})
+	return rows, err
+}
+
+// charge writes the payment of an order, and its posting.
+func (s *Shop) charge(t *tx, o *order) {
+	p := s.payment(t, o)
+	if s.has(bugSwapped) {
+		s.swap(t, p)
+		return
+	}
+	for range s.times(bugDouble) {
+		t.send(s.paid(p))
+	}
+	if p.Status == "AUTHORISED" {
+		t.send(s.posted(p))
+	}
+}
+
+// times is 2 with the bug, else 1.
+func (s *Shop) times(bug string) int {
+	if s.has(bug) {
+		return 2
+	}
+	return 1
+}
+
+// payment decides on an order.
+func (s *Shop) payment(t *tx, o *order) payment {
 	account := o.Account
 	if account == "" {
 		account = o.OrderID
 	}
-	b.seq[account]++
-	if s.has(bugSkippedSeq) && b.seq[account] == 2 {
-		b.seq[account]++
+	t.seq[account]++
+	if s.has(bugSkippedSeq) && t.seq[account] == 2 {
+		t.seq[account]++
 	}
-	p = payment{
-		PaymentID: "pay-" + o.OrderID, OrderID: o.OrderID, Account: account, Seq: b.seq[account],
-		Status: "AUTHORISED", Amount: o.Total, ShipTo: o.ShipTo, Lines: o.Lines,
+	p := payment{
+		PaymentID: "pay-" + strings.TrimPrefix(o.name(), "/"), Tenant: o.Tenant, OrderID: o.OrderID, Account: account,
+		Seq: t.seq[account], Status: "AUTHORISED", Amount: o.Total, ShipTo: o.ShipTo, Lines: o.Lines,
 	}
 	if o.Total > limit || s.has(bugDeclines) {
 		p.Status = "DECLINED"
@@ -107,61 +245,37 @@ func (s *Shop) settle(o *order) (p payment, again bool) {
 	if s.has(bugAmount) {
 		p.Amount = o.Total * 1.1
 	}
-	return p, false
+	return p
 }
 
-func (s *Shop) pay(ctx context.Context, p payment) error {
-	body, err := json.Marshal(p)
+// paid is the message that tells of a payment; all of one account are in one
+// partition.
+func (s *Shop) paid(p payment) row {
+	key := p.Account
+	if s.has(bugPartitionKey) {
+		key = p.OrderID
+	}
+	return row{lane: laneEvents, to: topicPayments, key: key, body: encode(p)}
+}
+
+// posted is what the ledger is told: the payment is its deduplication id.
+func (s *Shop) posted(p payment) row {
+	r := row{
+		lane: laneMails, to: topicLedger, key: p.Account, dedup: p.PaymentID,
+		headers: map[string]any{"order-id": strings.TrimPrefix(p.PaymentID, "pay-")}, body: encode(posting{p.Account, p.Amount}),
+	}
+	if s.has(bugFIFOBody) {
+		sum := sha256.Sum256(r.body)
+		r.dedup = hex.EncodeToString(sum[:])
+	}
+	return r
+}
+
+// encode is for what is made of texts and numbers, which no encoder refuses.
+func encode(v any) []byte {
+	body, err := json.Marshal(v)
 	if err != nil {
-		return err
+		return []byte("null")
 	}
-	return s.events.produce(ctx, topicPayments, p.Account, body)
-}
-
-// swap holds the first payment of an account until the second has gone out, or
-// for a while.
-func (s *Shop) swap(ctx context.Context, p payment) error {
-	b := &s.billing
-	b.mu.Lock()
-	first, ok := b.held[p.Account]
-	if !ok {
-		b.held[p.Account] = p
-		b.mu.Unlock()
-		time.AfterFunc(holdFor, func() { s.release(p) })
-		return nil
-	}
-	delete(b.held, p.Account)
-	b.mu.Unlock()
-	if err := s.pay(ctx, p); err != nil {
-		return err
-	}
-	return s.pay(ctx, first)
-}
-
-func (s *Shop) release(p payment) {
-	b := &s.billing
-	b.mu.Lock()
-	held := b.held[p.Account].OrderID == p.OrderID
-	if held {
-		delete(b.held, p.Account)
-	}
-	b.mu.Unlock()
-	if !held {
-		return
-	}
-	if err := s.pay(context.Background(), p); err != nil {
-		s.cfg.Log.Error("billing", "error", err)
-	}
-}
-
-// pause waits, unless ctx ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return body
 }

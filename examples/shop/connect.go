@@ -3,7 +3,6 @@ package shop
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 )
 
@@ -30,19 +29,20 @@ func EnvironmentOf(getenv func(string) string) Environment {
 	}
 }
 
-// StartOn starts the shop on real brokers. close stops it and disconnects.
-func StartOn(ctx context.Context, env Environment, bug string, log *slog.Logger) (closeShop func() error, err error) {
+// StartOn starts the shop on real brokers; of cfg, Kafka, Tasks and Mails are env's.
+// close stops it and disconnects.
+func StartOn(ctx context.Context, env Environment, cfg Config) (s *Shop, closeShop func() error, err error) {
 	tasks, closeTasks, err := DialRabbitMQ(env.Rabbit)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	mails, err := ConnectAWS(ctx, "eu-west-1", env.AWSEndpoint)
 	if err != nil {
-		return nil, errors.Join(err, closeTasks())
+		return nil, nil, errors.Join(err, closeTasks())
 	}
-	s, err := Start(ctx, Config{Kafka: strings.Split(env.Kafka, ","), Tasks: tasks, Mails: mails, Bug: bug, Log: log})
-	if err != nil {
-		return nil, errors.Join(err, closeTasks())
+	cfg.Kafka, cfg.Tasks, cfg.Mails = strings.Split(env.Kafka, ","), tasks, mails
+	if s, err = Start(ctx, cfg); err != nil {
+		return nil, nil, errors.Join(err, closeTasks())
 	}
-	return func() error { return errors.Join(s.Close(), closeTasks()) }, nil
+	return s, func() error { return errors.Join(s.Close(), closeTasks()) }, nil
 }

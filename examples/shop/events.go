@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,32 +15,45 @@ import (
 // partitions of each topic.
 const partitions = 3
 
+// largest is how large a message of the shop may be: a dead-lettered order has
+// headers that the order had not.
+const largest = 2 << 20
+
 // events is Kafka as the shop needs it. Each consumer has connections of its
 // own: on a shared one a produce would wait behind a fetch that waits for data.
 type events struct {
 	addrs    []string
 	client   sarama.Client
 	producer sarama.SyncProducer
+	log      *slog.Logger
 }
 
+// kafkaConfig has an idempotent producer that tries again for about a minute, so
+// that a lost answer is no double and a lost connection no loss.
 func kafkaConfig() *sarama.Config {
 	cfg := sarama.NewConfig()
 	cfg.ClientID = "shop"
 	cfg.Version = sarama.V3_6_0_0
+	cfg.Net.MaxOpenRequests = 1
+	cfg.Net.DialTimeout, cfg.Net.ReadTimeout, cfg.Net.WriteTimeout = 5*time.Second, 10*time.Second, 10*time.Second
+	cfg.Metadata.AllowAutoTopicCreation = false
 	cfg.Producer.Return.Successes = true
 	cfg.Producer.RequiredAcks = sarama.WaitForAll
+	cfg.Producer.Idempotent = true
+	cfg.Producer.Retry.Max, cfg.Producer.Retry.Backoff = 600, 100*time.Millisecond
+	cfg.Producer.MaxMessageBytes = largest
 	cfg.Consumer.Offsets.Initial = sarama.OffsetNewest
 	cfg.Consumer.Offsets.AutoCommit.Enable = false
 	cfg.Consumer.MaxWaitTime = 100 * time.Millisecond
 	return cfg
 }
 
-func openEvents(addrs []string) (*events, error) {
+func openEvents(addrs []string, log *slog.Logger) (*events, error) {
 	client, err := sarama.NewClient(addrs, kafkaConfig())
 	if err != nil {
 		return nil, fmt.Errorf("shop: kafka: %w", err)
 	}
-	e := &events{addrs: addrs, client: client}
+	e := &events{addrs: addrs, client: client, log: log}
 	if err := e.createTopics(); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
@@ -49,54 +63,122 @@ func openEvents(addrs []string) (*events, error) {
 	return e, nil
 }
 
+// topics are all that the shop uses.
+var topics = []string{topicOrders, topicRefused, topicPayments, topicOtherDLT, topicAddresses, topicAddressesRetry, topicProfiles}
+
 func (e *events) createTopics() error {
 	admin, err := sarama.NewClusterAdminFromClient(e.client)
 	if err != nil {
 		return fmt.Errorf("shop: kafka: %w", err)
 	}
-	for _, topic := range []string{topicOrders, topicPayments} {
-		err := admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: 1}, false)
+	limit := fmt.Sprint(largest)
+	for _, topic := range topics {
+		detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: 1}
+		if topic == topicRefused {
+			detail.ConfigEntries = map[string]*string{"max.message.bytes": &limit}
+		}
+		err := admin.CreateTopic(topic, detail, false)
 		if err != nil && !errors.Is(err, sarama.ErrTopicAlreadyExists) {
 			return fmt.Errorf("shop: create the topic %s: %w", topic, err)
 		}
 	}
-	return e.client.RefreshMetadata(topicOrders, topicPayments)
+	return e.client.RefreshMetadata(topics...)
 }
 
 func (e *events) close() error {
 	return errors.Join(e.producer.Close(), e.client.Close())
 }
 
-func (e *events) produce(_ context.Context, topic, key string, body []byte) error {
-	_, _, err := e.producer.SendMessage(&sarama.ProducerMessage{
-		Topic: topic, Key: sarama.StringEncoder(key), Value: sarama.ByteEncoder(body),
-	})
+func (e *events) produce(r row) error {
+	m := &sarama.ProducerMessage{Topic: r.to, Key: sarama.StringEncoder(r.key), Value: sarama.ByteEncoder(r.body)}
+	if r.noKey {
+		m.Key = nil
+	}
+	if r.body == nil {
+		m.Value = nil // a tombstone
+	}
+	for name, value := range r.headers {
+		m.Headers = append(m.Headers, sarama.RecordHeader{Key: []byte(name), Value: fmt.Append(nil, value)})
+	}
+	_, _, err := e.producer.SendMessage(m)
 	return err
 }
 
-// consume handles a topic's messages as a member of a group until ctx ends. A
-// message is committed once it is handled. ready hears when every partition is
-// read for the first time.
-func (e *events) consume(ctx context.Context, group, topic string, ready chan<- struct{}, handle handler) error {
-	g, err := sarama.NewConsumerGroup(e.addrs, group, kafkaConfig())
+// record is a message of Kafka.
+type record struct {
+	topic      string
+	partition  int32
+	offset     int64
+	key, value []byte
+	headers    []*sarama.RecordHeader
+	at         time.Time
+}
+
+// header is the last value of a header.
+func (r record) header(name string) (value string) {
+	for _, h := range r.headers {
+		if string(h.Key) == name {
+			value = string(h.Value)
+		}
+	}
+	return value
+}
+
+// member is a consumer of a topic, in a group.
+type member struct {
+	group, topic string
+	// handle handles a message; it is committed when handle returns nil. With an
+	// error it comes again.
+	handle func(context.Context, record) error
+	// ready hears when every partition is read for the first time.
+	ready chan<- struct{}
+	// parallel handles the messages of a partition side by side, ackFirst commits
+	// before it handles, forgets never commits.
+	parallel, ackFirst, forgets bool
+}
+
+// consume handles a topic's messages as a member of a group until ctx ends.
+func (e *events) consume(ctx context.Context, m member) error {
+	h := &groupHandler{member: m}
+	for ctx.Err() == nil {
+		if err := e.session(ctx, m, h); err != nil && ctx.Err() == nil {
+			e.log.Warn("the consumer joins again", "group", m.group, "error", err)
+			if err := wait(ctx, relayAgain); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+func (e *events) session(ctx context.Context, m member, h *groupHandler) error {
+	g, err := sarama.NewConsumerGroup(e.addrs, m.group, kafkaConfig())
 	if err != nil {
 		return err
 	}
 	defer g.Close()
-	h := &groupHandler{handle: handle, ready: ready}
 	for ctx.Err() == nil {
-		if err := g.Consume(ctx, []string{topic}, h); err != nil {
+		if err := g.Consume(ctx, []string{m.topic}, h); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
-type handler func(ctx context.Context, key, body []byte) error
+// wait waits for d, unless ctx ends first.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 type groupHandler struct {
-	handle  handler
-	ready   chan<- struct{}
+	member
 	waiting atomic.Int32 // partitions whose place is not known yet
 	told    sync.Once
 }
@@ -117,12 +199,38 @@ func (h *groupHandler) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.
 	if h.waiting.Add(-1) == 0 {
 		h.told.Do(func() { h.ready <- struct{}{} })
 	}
+	var side sync.WaitGroup
+	defer side.Wait()
 	for m := range claim.Messages() {
-		if err := h.handle(s.Context(), m.Key, m.Value); err != nil {
+		if h.parallel {
+			side.Go(func() { _ = h.take(s, m) }) // what fails comes again after the next restart
+			continue
+		}
+		if err := h.take(s, m); err != nil {
 			return err
 		}
-		s.MarkMessage(m, "")
-		s.Commit()
+	}
+	return nil
+}
+
+func (h *groupHandler) take(s sarama.ConsumerGroupSession, m *sarama.ConsumerMessage) error {
+	commit := func() {
+		if !h.forgets {
+			s.MarkMessage(m, "")
+			s.Commit()
+		}
+	}
+	if h.ackFirst {
+		commit()
+	}
+	err := h.handle(s.Context(), record{
+		topic: m.Topic, partition: m.Partition, offset: m.Offset, key: m.Key, value: m.Value, headers: m.Headers, at: m.Timestamp,
+	})
+	if err != nil {
+		return err
+	}
+	if !h.ackFirst {
+		commit()
 	}
 	return nil
 }

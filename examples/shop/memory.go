@@ -2,6 +2,8 @@ package shop
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/flowcheck/flowcheck/brokers/memory"
@@ -62,12 +64,12 @@ func (m memoryTasks) Publish(_ context.Context, exchange string, t Task) error {
 	return err
 }
 
-func (m memoryTasks) Consume(ctx context.Context, queue string, handle func(context.Context, Task) Verdict) error {
-	consumer, err := m.server.Consume(queue)
+func (m memoryTasks) Consume(ctx context.Context, c TaskConsumer) error {
+	consumer, err := m.server.Consume(c.Queue)
 	if err != nil {
 		return err
 	}
-	defer consumer.Close()
+	defer consumer.Close() // what is held goes back
 	for {
 		d, err := consumer.Next(ctx)
 		if err != nil {
@@ -77,45 +79,111 @@ func (m memoryTasks) Consume(ctx context.Context, queue string, handle func(cont
 		for _, h := range d.Headers {
 			headers[h.Name] = h.Value
 		}
-		switch handle(ctx, Task{Key: d.RoutingKey, Headers: headers, Body: d.Payload}) {
-		case Done:
+		if c.AckFirst {
 			d.Ack()
-		case Refuse:
-			d.Reject(false)
-		case Again:
-			d.Reject(true)
+		}
+		verdict := c.Handle(ctx, Task{Key: d.RoutingKey, Headers: headers, Body: d.Payload, Redelivered: d.Redelivered})
+		switch {
+		case c.AckFirst || verdict == Leave:
+		case verdict == Done:
+			d.Ack()
+		default:
+			d.Reject(verdict == Again)
 		}
 	}
 }
 
-// memoryMails is the shop's SNS and SQS on an embedded broker.
-type memoryMails struct{ server *memory.Server }
+// memoryMails is the shop's SNS and SQS on an embedded broker, which has neither
+// FIFO topics nor filters: both are done here.
+type memoryMails struct {
+	server *memory.Server
+
+	mu      sync.Mutex
+	options MailOptions
+	known   map[string]bool // deduplication ids
+}
 
 // MemoryMails uses an embedded broker instead of SNS and SQS.
-func MemoryMails(server *memory.Server) Mails { return memoryMails{server} }
+func MemoryMails(server *memory.Server) Mails {
+	return &memoryMails{server: server, known: map[string]bool{}}
+}
 
-func (m memoryMails) Declare(context.Context) error {
-	m.server.CreateSNS(topicMail)
-	if err := m.server.CreateSQS(queueMail, memory.SQSOptions{}); err != nil {
+func (m *memoryMails) Declare(_ context.Context, o MailOptions) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	again := m.options.Visible != 0
+	m.options = o
+	if again {
+		return nil // each subscription is one more
+	}
+	for _, topic := range mailTopics {
+		m.server.CreateSNS(topic)
+	}
+	if err := m.server.CreateSQS(queueMail, memory.SQSOptions{VisibilityTimeout: o.Visible}); err != nil {
 		return err
 	}
 	return m.server.Subscribe(topicMail, queueMail, true)
 }
 
-func (m memoryMails) Publish(_ context.Context, body []byte) error {
-	_, err := m.server.Notify(topicMail, message.Message{Payload: body})
+// mailTopics are all of SNS that the shop uses.
+var mailTopics = []string{topicMail, topicLetters, topicMailFailures, topicLedger}
+
+func (m *memoryMails) Publish(_ context.Context, topic string, mail Mail) error {
+	if mail.DedupID != "" && m.again(topic+" "+mail.DedupID) {
+		return nil
+	}
+	out := message.Message{Payload: mail.Body}
+	for name, value := range mail.Attributes {
+		out.Headers = append(out.Headers, message.Header{Name: name, Value: value})
+	}
+	_, err := m.server.Notify(topic, out)
 	return err
 }
 
-func (m memoryMails) Consume(ctx context.Context, handle func([]byte)) error {
+// again notes a deduplication id, and reports whether it was known.
+func (m *memoryMails) again(id string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := m.known[id]
+	m.known[id] = true
+	return known
+}
+
+func (m *memoryMails) Consume(ctx context.Context, handle func(context.Context, Mail) bool) error {
+	var receivers sync.WaitGroup
+	defer receivers.Wait()
+	for range receiversOfMails - 1 {
+		receivers.Go(func() { _ = m.receive(ctx, handle) }) // it fails as the last one does
+	}
+	return m.receive(ctx, handle)
+}
+
+// receiversOfMails work side by side.
+const receiversOfMails = 4
+
+func (m *memoryMails) receive(ctx context.Context, handle func(context.Context, Mail) bool) error {
 	for {
 		r, err := m.server.Receive(ctx, queueMail)
 		if err != nil {
 			return err
 		}
-		handle(r.Payload)
-		if err := m.server.Delete(queueMail, r.Handle); err != nil {
-			return err
+		mail := Mail{Attributes: map[string]string{}, Body: r.Payload}
+		for _, h := range r.Headers {
+			mail.Attributes[h.Name], _ = h.Value.(string)
+		}
+		m.mu.Lock()
+		options := m.options
+		m.mu.Unlock()
+		country, has := mail.Attributes["country"]
+		filtered := len(options.Countries) > 0 && !(has && slices.Contains(options.Countries, country))
+		if options.DeleteFirst {
+			_ = m.server.Delete(queueMail, r.Handle) // it was received just now
+		}
+		switch {
+		case filtered || handle(ctx, mail):
+			_ = m.server.Delete(queueMail, r.Handle) // it may have become another receiver's
+		case ctx.Err() != nil:
+			_ = m.server.ChangeVisibility(queueMail, r.Handle, 0)
 		}
 	}
 }

@@ -4,32 +4,91 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// rabbitTasks is the shop's RabbitMQ.
+// rabbitTasks is the shop's RabbitMQ. It connects again when a connection is lost.
 type rabbitTasks struct {
+	url string
+
+	mu      sync.Mutex // guards conn and publish
 	conn    *amqp.Connection
 	publish *amqp.Channel
 }
 
 // DialRabbitMQ connects the shop to RabbitMQ; close ends the connection.
 func DialRabbitMQ(url string) (tasks Tasks, closeConn func() error, err error) {
-	conn, err := amqp.Dial(url)
+	r := &rabbitTasks{url: url}
+	if _, err := r.connection(); err != nil {
+		return nil, nil, err
+	}
+	return r, r.close, nil
+}
+
+// heartbeat is how soon a connection that went dead is noticed.
+const heartbeat = 2 * time.Second
+
+// connection is the one there is, or a new one.
+func (r *rabbitTasks) connection() (*amqp.Connection, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.connect()
+}
+
+// connect is connection with the lock held.
+func (r *rabbitTasks) connect() (*amqp.Connection, error) {
+	if r.conn != nil && !r.conn.IsClosed() {
+		return r.conn, nil
+	}
+	conn, err := amqp.DialConfig(r.url, amqp.Config{Heartbeat: heartbeat, Dial: amqp.DefaultDial(5 * time.Second)})
 	if err != nil {
-		return nil, nil, fmt.Errorf("shop: rabbitmq: %w", err)
+		return nil, fmt.Errorf("shop: rabbitmq: %w", err)
+	}
+	r.conn, r.publish = conn, nil
+	return conn, nil
+}
+
+// channel is the one to publish on, with confirms.
+func (r *rabbitTasks) channel() (*amqp.Channel, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	conn, err := r.connect()
+	if err != nil {
+		return nil, err
+	}
+	if r.publish != nil && !r.publish.IsClosed() {
+		return r.publish, nil
 	}
 	ch, err := conn.Channel()
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("shop: rabbitmq: %w", err), conn.Close())
+	if err == nil {
+		err = ch.Confirm(false)
 	}
-	return &rabbitTasks{conn, ch}, conn.Close, nil
+	if err != nil {
+		return nil, fmt.Errorf("shop: rabbitmq: %w", err)
+	}
+	r.publish = ch
+	return ch, nil
+}
+
+func (r *rabbitTasks) close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.conn.Close(); err != nil && !errors.Is(err, amqp.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 func (r *rabbitTasks) Declare(context.Context) error {
+	ch, err := r.channel()
+	if err != nil {
+		return err
+	}
 	for _, e := range exchanges {
-		if err := r.publish.ExchangeDeclare(e, amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
+		if err := ch.ExchangeDeclare(e, amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
 			return fmt.Errorf("shop: rabbitmq: %w", err)
 		}
 	}
@@ -42,90 +101,94 @@ func (r *rabbitTasks) Declare(context.Context) error {
 		queueOther:  nil,
 	}
 	for name, o := range options {
-		if _, err := r.publish.QueueDeclare(name, true, false, false, false, o); err != nil {
+		if _, err := ch.QueueDeclare(name, true, false, false, false, o); err != nil {
 			return fmt.Errorf("shop: rabbitmq: %w", err)
 		}
 	}
 	for _, b := range bindings {
-		if err := r.publish.QueueBind(b.queue, b.key, b.exchange, false, nil); err != nil {
+		if err := ch.QueueBind(b.queue, b.key, b.exchange, false, nil); err != nil {
 			return fmt.Errorf("shop: rabbitmq: %w", err)
 		}
 	}
 	return nil
 }
 
-func (r *rabbitTasks) Publish(ctx context.Context, exchange string, t Task) error {
-	headers, _ := toAMQP(t.Headers).(amqp.Table)
-	return r.publish.PublishWithContext(ctx, exchange, t.Key, false, false, amqp.Publishing{
-		ContentType: "application/json", DeliveryMode: amqp.Persistent, Headers: headers, Body: t.Body,
-	})
-}
+// confirmWithin is how long the broker may take to confirm.
+const confirmWithin = 3 * time.Second
 
-func (r *rabbitTasks) Consume(ctx context.Context, queue string, handle func(context.Context, Task) Verdict) error {
-	ch, err := r.conn.Channel()
+// errNotConfirmed says that the broker refused a message.
+var errNotConfirmed = errors.New("shop: rabbitmq did not take the message")
+
+func (r *rabbitTasks) Publish(ctx context.Context, exchange string, t Task) error {
+	ch, err := r.channel()
 	if err != nil {
 		return err
 	}
-	defer ch.Close()
+	ctx, cancel := context.WithTimeout(ctx, confirmWithin)
+	defer cancel()
+	headers, _ := toAMQP(t.Headers).(amqp.Table)
+	confirmed, err := ch.PublishWithDeferredConfirmWithContext(ctx, exchange, t.Key, false, false, amqp.Publishing{
+		ContentType: "application/json", DeliveryMode: amqp.Persistent, Headers: headers, Body: t.Body,
+	})
+	if err != nil {
+		return fmt.Errorf("shop: rabbitmq: %w", err)
+	}
+	ok, err := confirmed.WaitContext(ctx)
+	if err != nil {
+		_ = ch.Close() // so that the next try has a channel without an open question
+		return fmt.Errorf("shop: rabbitmq: %w", err)
+	}
+	if !ok {
+		return errNotConfirmed
+	}
+	return nil
+}
+
+func (r *rabbitTasks) Consume(ctx context.Context, c TaskConsumer) error {
+	for {
+		err := r.session(ctx, c)
+		if ctx.Err() != nil || c.Once {
+			return err
+		}
+		if err := wait(ctx, relayAgain); err != nil {
+			return err
+		}
+	}
+}
+
+// session consumes until the connection is lost or ctx ends.
+func (r *rabbitTasks) session(ctx context.Context, c TaskConsumer) error {
+	conn, err := r.connection()
+	if err != nil {
+		return err
+	}
+	ch, err := conn.Channel()
+	if err != nil {
+		return err
+	}
+	defer ch.Close() // what is not acknowledged goes back
 	if err := ch.Qos(1, 0, false); err != nil {
 		return err
 	}
-	deliveries, err := ch.ConsumeWithContext(ctx, queue, "", false, false, false, false, nil)
+	deliveries, err := ch.ConsumeWithContext(ctx, c.Queue, "", c.AckFirst, false, false, false, nil)
 	if err != nil {
 		return err
 	}
 	for d := range deliveries {
 		headers, _ := fromAMQP(d.Headers).(map[string]any)
-		switch handle(ctx, Task{Key: d.RoutingKey, Headers: headers, Body: d.Body}) {
-		case Done:
+		verdict := c.Handle(ctx, Task{Key: d.RoutingKey, Headers: headers, Body: d.Body, Redelivered: d.Redelivered})
+		switch {
+		case c.AckFirst:
+		case verdict == Leave:
+			return ctx.Err()
+		case verdict == Done:
 			err = d.Ack(false)
-		case Refuse:
-			err = d.Reject(false)
-		case Again:
-			err = d.Reject(true)
+		default:
+			err = d.Reject(verdict == Again)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
-}
-
-// fromAMQP turns the client's tables into plain maps, toAMQP back.
-func fromAMQP(v any) any {
-	switch v := v.(type) {
-	case amqp.Table:
-		m := make(map[string]any, len(v))
-		for name, value := range v {
-			m[name] = fromAMQP(value)
-		}
-		return m
-	case []any:
-		all := make([]any, len(v))
-		for i := range v {
-			all[i] = fromAMQP(v[i])
-		}
-		return all
-	default:
-		return v
-	}
-}
-
-func toAMQP(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		m := make(amqp.Table, len(v))
-		for name, value := range v {
-			m[name] = toAMQP(value)
-		}
-		return m
-	case []any:
-		all := make([]any, len(v))
-		for i := range v {
-			all[i] = toAMQP(v[i])
-		}
-		return all
-	default:
-		return v
-	}
 }

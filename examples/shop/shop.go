@@ -1,11 +1,19 @@
 // Package shop is a small order system over three brokers, for flowcheck to be
-// tried on. It is no model of how to build one: it keeps its state in memory.
+// tried on.
 //
 //	orders (Kafka) → billing → payments (Kafka) → shipping → exchange "shipping" (RabbitMQ)
-//	   → courier → SNS "customer-mail" → SQS → mailer
+//	   → courier → SNS "customer-mail" → SQS → mailer → SNS "letters"
+//	addresses (Kafka) → profiles → profiles (Kafka)
 //
-// The courier tries a shipment three times, through a retry queue, and then
-// parks it on the exchange "shipping.dlx".
+// Billing also posts each payment to the SNS FIFO topic "ledger.fifo", and
+// dead-letters orders on the topic "orders.dlt". The courier tries a shipment
+// three times, through a retry queue, and then parks it on the exchange
+// "shipping.dlx". The mailer leaves what it cannot read on SNS "mail-failures".
+//
+// Each service takes a message, and in one transaction of its database notes the
+// business id, changes its state, and writes what is to be published into an
+// outbox. A relay publishes the outbox in its order. The message is acknowledged
+// when that is done. The database is in memory, but it outlives a restart.
 //
 // Each of its bugs can be switched on by name; see Bugs.
 package shop
@@ -18,6 +26,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Flow is the shop's flow file.
@@ -27,8 +36,13 @@ var Flow []byte
 
 // Names of what the shop uses on the brokers.
 const (
-	topicOrders   = "orders"
-	topicPayments = "payments"
+	topicOrders         = "orders"
+	topicRefused        = "orders.dlt"
+	topicPayments       = "payments"
+	topicOtherDLT       = "payments.dlt"
+	topicAddresses      = "addresses"
+	topicAddressesRetry = "addresses.retry"
+	topicProfiles       = "profiles"
 
 	exchangeShipping = "shipping"
 	exchangeRetry    = "shipping.retry"
@@ -39,8 +53,11 @@ const (
 	queueParked      = "shipping.parked"
 	queueOther       = "shipping.other"
 
-	topicMail = "customer-mail"
-	queueMail = "customer-mail-out"
+	topicMail         = "customer-mail"
+	topicLetters      = "letters"
+	topicMailFailures = "mail-failures"
+	topicLedger       = "ledger.fifo"
+	queueMail         = "customer-mail-out"
 )
 
 // Config says where the shop's brokers are, and what is wrong with it.
@@ -51,14 +68,18 @@ type Config struct {
 	Mails Mails
 	// Bug is the name of one of Bugs; "" is a correct shop.
 	Bug string
-	Log *slog.Logger
+	// Stretch is by how much the shop's own waits are longer, on a machine under
+	// load; 0 is 1.
+	Stretch float64
+	Log     *slog.Logger
 }
 
 // Task is a message on RabbitMQ.
 type Task struct {
-	Key     string
-	Headers map[string]any
-	Body    []byte
+	Key         string
+	Headers     map[string]any
+	Body        []byte
+	Redelivered bool
 }
 
 // Verdict is what a consumer does with a task.
@@ -69,34 +90,66 @@ const (
 	Done   Verdict = iota // acknowledge
 	Refuse                // reject: the queue's dead-letter exchange gets it
 	Again                 // reject and requeue
+	Leave                 // neither, for the consumer is going: the broker gives it to the next one
 )
 
 // Tasks is RabbitMQ as the shop needs it.
 type Tasks interface {
 	// Declare makes the exchanges, queues and bindings.
 	Declare(ctx context.Context) error
+	// Publish returns when the broker has the task, or an error.
 	Publish(ctx context.Context, exchange string, t Task) error
 	// Consume handles one task after the other until ctx ends.
-	Consume(ctx context.Context, queue string, handle func(context.Context, Task) Verdict) error
+	Consume(ctx context.Context, c TaskConsumer) error
+}
+
+// TaskConsumer is a consumer of a queue.
+type TaskConsumer struct {
+	Queue  string
+	Handle func(context.Context, Task) Verdict
+	// AckFirst lets the broker forget a task as soon as it has sent it; Once gives
+	// up when the connection is lost.
+	AckFirst, Once bool
+}
+
+// Mail is a message on SNS or SQS.
+type Mail struct {
+	// Group and DedupID are for FIFO topics alone.
+	Group, DedupID string
+	Attributes     map[string]string
+	Body           []byte
+}
+
+// MailOptions is how the queue of the mails is made.
+type MailOptions struct {
+	// Visible is how long a mail that was received is hidden from other receivers.
+	Visible time.Duration
+	// Countries is a filter on the attribute country; empty: none.
+	Countries []string
+	// DeleteFirst deletes a mail before it is handled.
+	DeleteFirst bool
 }
 
 // Mails is SNS and SQS as the shop needs them.
 type Mails interface {
-	Declare(ctx context.Context) error
-	Publish(ctx context.Context, body []byte) error
-	// Consume handles one mail after the other until ctx ends.
-	Consume(ctx context.Context, handle func(body []byte)) error
+	// Declare makes the topics, the queue and its subscription.
+	Declare(ctx context.Context, o MailOptions) error
+	Publish(ctx context.Context, topic string, m Mail) error
+	// Consume handles mails until ctx ends; one for which handle says false is not
+	// deleted.
+	Consume(ctx context.Context, handle func(context.Context, Mail) bool) error
 }
 
 // Shop is a running shop.
 type Shop struct {
-	cfg    Config
+	cfg Config
+	db  *database
+
+	turn   sync.Mutex // held to start and to stop
 	events *events
 	cancel context.CancelFunc
 	wait   sync.WaitGroup
-
-	billing billing
-	courier courier
+	memo   memo
 }
 
 // Start declares what the shop needs and starts its services. It returns when
@@ -105,31 +158,90 @@ func Start(ctx context.Context, cfg Config) (*Shop, error) {
 	if cfg.Bug != "" && !slices.ContainsFunc(Bugs, func(b Bug) bool { return b.Name == cfg.Bug }) {
 		return nil, fmt.Errorf("the shop has no bug %q", cfg.Bug)
 	}
-	events, err := openEvents(cfg.Kafka)
-	if err != nil {
-		return nil, err
+	if cfg.Stretch == 0 {
+		cfg.Stretch = 1
 	}
-	s := &Shop{cfg: cfg, events: events}
-	s.billing.init()
-	s.courier.init()
-	if err := errors.Join(cfg.Tasks.Declare(ctx), cfg.Mails.Declare(ctx)); err != nil {
-		return nil, errors.Join(err, events.close())
+	s := &Shop{cfg: cfg, db: newDatabase()}
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	return s, s.start(ctx)
+}
+
+// Restart stops the services where they are, forgets what was in their memory
+// alone, and starts them anew. What was not acknowledged comes again.
+func (s *Shop) Restart(ctx context.Context) error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if err := s.stop(); err != nil {
+		s.cfg.Log.Warn("stopping", "error", err)
+	}
+	if s.has(bugOutboxAgain) {
+		s.db.unsend()
+	}
+	return s.start(ctx)
+}
+
+// Heal repairs what keeps the orders whose ids begin with id from being dealt
+// with, as the people of the shop would: it opens their closed account and
+// supplies their missing address.
+func (s *Shop) Heal(id string) { s.db.heal(id) }
+
+// Close stops the services and waits for them.
+func (s *Shop) Close() error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	return s.stop()
+}
+
+func (s *Shop) start(ctx context.Context) error {
+	events, err := openEvents(s.cfg.Kafka, s.cfg.Log)
+	if err != nil {
+		return err
+	}
+	s.events, s.memo = events, newMemo()
+	if err := errors.Join(s.cfg.Tasks.Declare(ctx), s.cfg.Mails.Declare(ctx, s.mailOptions())); err != nil {
+		return errors.Join(err, events.close())
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
-	ready := make(chan struct{}, 2)
-	s.service("billing", func() error { return events.consume(run, "billing", topicOrders, ready, s.bill) })
-	s.service("shipping", func() error { return events.consume(run, "shipping", topicPayments, ready, s.ship) })
-	s.service("courier", func() error { return cfg.Tasks.Consume(run, queueWork, s.deliver) })
-	s.service("mailer", func() error { return cfg.Mails.Consume(run, func([]byte) {}) })
-	for range 2 {
+	ready := make(chan struct{}, 4)
+	shipping := member{group: "shipping", topic: topicPayments, ready: ready, handle: s.ship, ackFirst: s.has(bugAckFirst)}
+	if s.has(bugLatest) {
+		shipping.group, shipping.forgets = fmt.Sprintf("shipping-%d", time.Now().UnixNano()), true
+	}
+	for _, lane := range lanes {
+		s.service("relay", func() error { return s.relay(run, lane) })
+	}
+	s.service("billing", func() error {
+		return events.consume(run, member{group: "billing", topic: topicOrders, ready: ready, handle: s.bill, parallel: s.has(bugRacyDedup)})
+	})
+	s.service("shipping", func() error { return events.consume(run, shipping) })
+	s.service("profiles", func() error {
+		return events.consume(run, member{group: "profiles", topic: topicAddresses, ready: ready, handle: s.profile})
+	})
+	s.service("profiles again", func() error {
+		return events.consume(run, member{group: "profiles-retry", topic: topicAddressesRetry, ready: ready, handle: s.retryProfile})
+	})
+	s.service("courier", func() error {
+		return s.cfg.Tasks.Consume(run, TaskConsumer{
+			Queue: queueWork, Handle: s.courier, AckFirst: s.has(bugCourierAcksFirst), Once: s.has(bugNoReconnect),
+		})
+	})
+	s.service("mailer", func() error { return s.cfg.Mails.Consume(run, s.mailer) })
+	for range cap(ready) {
 		select {
 		case <-ready:
 		case <-ctx.Done():
-			return nil, errors.Join(context.Cause(ctx), s.Close())
+			return errors.Join(context.Cause(ctx), s.stop())
 		}
 	}
-	return s, nil
+	return nil
+}
+
+func (s *Shop) stop() error {
+	s.cancel()
+	s.wait.Wait()
+	return s.events.close()
 }
 
 func (s *Shop) service(name string, run func() error) {
@@ -140,11 +252,20 @@ func (s *Shop) service(name string, run func() error) {
 	})
 }
 
-// Close stops the services and waits for them.
-func (s *Shop) Close() error {
-	s.cancel()
-	s.wait.Wait()
-	return s.events.close()
+func (s *Shop) has(bug string) bool { return s.cfg.Bug == bug }
+
+// pause waits for d, stretched, unless ctx ends first.
+func (s *Shop) pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(s.stretch(d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
-func (s *Shop) has(bug string) bool { return s.cfg.Bug == bug }
+func (s *Shop) stretch(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * s.cfg.Stretch)
+}

@@ -58,7 +58,7 @@ func TestOrdersArePaid(t *testing.T) {
 	const n = 10
 	for i := range n {
 		body := fmt.Sprintf(`{"type":"OrderPlaced","orderId":"o-%d","total":1,"shipTo":"DE","lines":[{"sku":"A","qty":1}]}`, i)
-		if err := s.events.produce(ctx, topicOrders, "one", []byte(body)); err != nil {
+		if err := s.events.produce(row{to: topicOrders, key: "one", body: []byte(body)}); err != nil {
 			t.Fatal(err)
 		}
 	}

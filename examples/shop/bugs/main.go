@@ -1,6 +1,7 @@
-// Bugs starts the sample shop on real brokers, switches on each of its bugs in
-// turn, runs flowcheck against it as a user would, and prints what was found. It
-// exits 1 where anything else is found than should be.
+// Bugs starts the sample shop on real brokers, switches on those of its bugs
+// in turn that need no probe to be found, runs flowcheck against it as a user would,
+// and prints what was found. It exits 1 where anything else is found than should
+// be.
 //
 //	go run ./examples/shop/bugs -flowcheck bin/flowcheck
 package main
@@ -16,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -30,12 +32,12 @@ const runTimeout = time.Minute
 
 func main() {
 	flowcheck := flag.String("flowcheck", "bin/flowcheck", "the program to try")
-	flow := flag.String("flow", "examples/shop/order.flow.yaml", "the shop's flow file")
+	flows := flag.String("flows", "examples/shop", "the folder of the shop's flow files")
 	only := flag.String("only", "", "one bug instead of all")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	t := trial{*flowcheck, *flow, environment()}
+	t := trial{*flowcheck, *flows, environment()}
 	ok, err := false, setCredentials(t.env)
 	if err == nil {
 		ok, err = tryAll(ctx, t, *only)
@@ -51,8 +53,8 @@ func main() {
 
 // trial is how flowcheck is run, and on which brokers.
 type trial struct {
-	program, flow string
-	env           shop.Environment
+	program, flows string
+	env            shop.Environment
 }
 
 // environment is KAFKA, RABBIT and AWS_ENDPOINT, else the brokers that the tests
@@ -90,7 +92,7 @@ func tryAll(ctx context.Context, t trial, only string) (bool, error) {
 	fmt.Fprintln(table, "BUG\tEXPECTED\tFOUND\tEXIT\tTOOK\t")
 	passed, failed := 0, 0
 	for _, bug := range append([]shop.Bug{{}}, shop.Bugs...) {
-		if only != "" && bug.Name != only {
+		if only != "" && bug.Name != only || bug.Probe != "" {
 			continue
 		}
 		got, err := t.run(ctx, bug)
@@ -130,13 +132,13 @@ func (t trial) run(ctx context.Context, bug shop.Bug) (got outcome, err error) {
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	closeShop, err := shop.StartOn(ctx, t.env, bug.Name, log)
+	_, closeShop, err := shop.StartOn(ctx, t.env, shop.Config{Bug: bug.Name, Log: log})
 	if err != nil {
 		return got, err
 	}
 	defer func() { err = errors.Join(err, closeShop()) }()
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, t.program, "run", t.flow, "--report", "json=-")
+	cmd := exec.CommandContext(ctx, t.program, "run", filepath.Join(t.flows, bug.File()), "--report", "json=-")
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
 	cmd.Env = append(os.Environ(), "KAFKA="+t.env.Kafka, "RABBIT="+t.env.Rabbit, "AWS_ENDPOINT="+t.env.AWSEndpoint)
 	began := time.Now()
