@@ -38,7 +38,11 @@ Exit code 0 when both went as announced.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if list {
 				for _, b := range shop.Bugs {
-					fmt.Fprintf(a.out, "%-22s %-14s %s\n", b.Name, b.Kind, b.About)
+					about := b.About
+					if b.Probe != "" {
+						about += " (takes the probe " + b.Probe + ")"
+					}
+					fmt.Fprintf(a.out, "%-22s %-14s %s\n", b.Name, b.Kind, about)
 				}
 				return nil
 			}
@@ -63,10 +67,13 @@ func (a *app) demo(ctx context.Context, name string) error {
 		return input(fmt.Errorf("--bug %s: no such bug; see flowcheck demo --list-bugs", name))
 	}
 	bug := shop.Bugs[i]
+	if bug.Probe != "" {
+		return input(fmt.Errorf("--bug %s: it takes the probe %s: start the shop with go run ./examples/shop/serve -bug %s", name, bug.Probe, name))
+	}
 	fmt.Fprintf(a.out, "A small shop runs inside this process: orders and payments on Kafka, shipments\n"+
-		"with retries on RabbitMQ, mails on SNS and SQS. Its flow file is examples/shop/order.flow.yaml.\n\n"+
-		"1. The shop as it should be\n\n")
-	result, err := a.demoRun(ctx, "")
+		"with retries on RabbitMQ, mails on SNS and SQS. Its flow file is examples/shop/%s.\n\n"+
+		"1. The shop as it should be\n\n", bug.File())
+	result, err := a.demoRun(ctx, shop.Bug{Flow: bug.Flow})
 	if err != nil {
 		return err
 	}
@@ -74,7 +81,7 @@ func (a *app) demo(ctx context.Context, name string) error {
 		return trouble(errors.New("the shop should have passed"))
 	}
 	fmt.Fprintf(a.out, "\n2. The same shop with the bug %s: %s.\n   A finding of the kind %q must come.\n\n", bug.Name, bug.About, bug.Kind)
-	if result, err = a.demoRun(ctx, bug.Name); err != nil {
+	if result, err = a.demoRun(ctx, bug); err != nil {
 		return err
 	}
 	if !slices.ContainsFunc(result.Findings, func(f flows.Finding) bool { return string(f.Kind) == bug.Kind }) {
@@ -84,9 +91,10 @@ func (a *app) demo(ctx context.Context, name string) error {
 	return nil
 }
 
-// demoRun runs the shop's flow against a shop of its own on embedded brokers.
-func (a *app) demoRun(ctx context.Context, bug string) (result *flows.Result, err error) {
-	embedded, err := startEmbedded(ctx, bug)
+// demoRun runs the flow that finds the bug against a shop of its own on embedded
+// brokers.
+func (a *app) demoRun(ctx context.Context, bug shop.Bug) (result *flows.Result, err error) {
+	embedded, err := startEmbedded(ctx, bug.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +109,11 @@ func (a *app) demoRun(ctx context.Context, bug string) (result *flows.Result, er
 	}
 	opts.Env = maps.Clone(opts.Env)
 	opts.Brokers = embedded.urls
-	flow, errs := flows.Load("order.flow.yaml", shop.Flow, opts)
+	text, err := shop.Flows.ReadFile(bug.File())
+	if err != nil {
+		return nil, err
+	}
+	flow, errs := flows.Load(bug.File(), text, opts)
 	if len(errs) > 0 {
 		return nil, errs
 	}

@@ -56,6 +56,9 @@ func (j *judged) kinds(t *testing.T) (kinds []string) {
 func TestARunAndItsRecordingSayTheSame(t *testing.T) {
 	t.Parallel()
 	for _, bug := range append([]shop.Bug{{}}, shop.Bugs...) {
+		if bug.Probe != "" || bug.Flow != "" {
+			continue
+		}
 		t.Run("bug="+bug.Name, func(t *testing.T) {
 			t.Parallel()
 			testParity(t, bug, "run.jsonl")
@@ -70,7 +73,11 @@ func TestARunAndItsRecordingSayTheSame(t *testing.T) {
 func testParity(t *testing.T, bug shop.Bug, name string) {
 	dir := t.TempDir()
 	flow, recording := filepath.Join(dir, "order.flow.yaml"), filepath.Join(dir, name)
-	if err := os.WriteFile(flow, shop.Flow, 0o600); err != nil {
+	text, err := shop.Flows.ReadFile(shop.WholeFlow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(flow, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	live, offline := filepath.Join(dir, "live.json"), filepath.Join(dir, "offline.json")

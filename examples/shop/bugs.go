@@ -14,7 +14,7 @@ type Bug struct {
 // File is the name of the flow file that finds the bug.
 func (b Bug) File() string {
 	if b.Flow == "" {
-		return "order.flow.yaml"
+		return WholeFlow
 	}
 	return b.Flow + ".flow.yaml"
 }

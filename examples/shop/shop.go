@@ -20,7 +20,7 @@ package shop
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,10 +29,14 @@ import (
 	"time"
 )
 
-// Flow is the shop's flow file.
+// Flows are the shop's flow files: order is the whole of it, the others are its
+// parts.
 //
-//go:embed order.flow.yaml
-var Flow []byte
+//go:embed *.flow.yaml
+var Flows embed.FS
+
+// WholeFlow is the flow file of the whole shop.
+const WholeFlow = "order.flow.yaml"
 
 // Names of what the shop uses on the brokers.
 const (
