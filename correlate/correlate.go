@@ -123,7 +123,8 @@ type Detail struct {
 	Lifted bool
 	// Stray says why an entry without a step is worth a finding.
 	Stray StrayKind
-	Text  string
+	// Text tells what is wrong with it, and Shown what it is instead.
+	Text, Shown string
 }
 
 // Elsewhere is the origin of a message that came from no channel of the flow.

@@ -147,6 +147,11 @@ func (a *Audit) take(r *reduced) {
 			a.flow.Channels[r.channel].Name, e.Position))
 		a.allStir = true
 	}
+	if r.lost != "" {
+		a.horizon.Lost(r.channel, e.Seen, fmt.Sprintf("%s: the message at %s cannot be decoded: %s",
+			a.flow.Channels[r.channel].Name, e.Position, r.lost))
+		a.allStir = true
+	}
 	if !a.horizon.Read(r.channel, e.Position, e.Time, e.Seen) {
 		a.read.again(a.flow, r)
 		return
@@ -215,6 +220,8 @@ func (a *Audit) mark(m *message.Mark) {
 		a.addScenario(m)
 	case message.MarkProbe:
 		a.addProbe(m)
+	case message.MarkSchema:
+		a.flow.learn(m, 0)
 	}
 }
 

@@ -31,7 +31,9 @@ func (r *Reducer) Reduce(e message.Event, line int, to *Batch) {
 	case e.Observation != nil:
 		// More than the audit asks for, which counts but the messages that it has
 		// not read before.
+		r.in.line = line
 		to.add(r.in.reduce(e.Observation, line < 2*maxNearbyTraffic))
+	case e.Mark != nil && e.Mark.Kind == message.MarkSchema: // Audit.Learn had it before
 	case e.Mark != nil:
 		to.events = append(to.events, reduced{mark: e.Mark})
 	}

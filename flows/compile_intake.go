@@ -29,13 +29,17 @@ const (
 type intakePlan struct {
 	when, time, messageID, original *expression.Program
 
-	clock   clock
-	format  format
-	unwrap  bool // an SNS envelope
-	keyless bool // the broker's key means nothing: AMQP
-	ids     []idPlan
-	steps   []stepPlan
-	rules   []*ruleTap
+	clock  clock
+	format format
+	body   payload.Codec // nil: the format alone tells
+	key    payload.Codec // nil: the key is text
+	// jsonText: a body is JSON text as it is, and the codec but checks it.
+	jsonText bool
+	unwrap   bool // an SNS envelope
+	keyless  bool // the broker's key means nothing: AMQP
+	ids      []idPlan
+	steps    []stepPlan
+	rules    []*ruleTap
 
 	// Fields by slot: the paths into the body, extracted in one pass, stand
 	// first.
@@ -79,10 +83,9 @@ func (c *compiler) compileIntake(from *source.Channel, to *Channel) {
 		plan.format = formatText
 	case "bytes":
 		plan.format = formatBytes
-	case "avro", "protobuf":
-		c.fail(from.Format.Pos, "format %s is not served yet", from.Format.Value)
 	}
 	plan.unwrap = (to.SNS != "" || to.SQS != "") && !to.Envelope
+	c.compileCodecs(from, to)
 	plan.keyless = to.Exchange != "" || to.Queue != "" || to.Stream != ""
 	for i, id := range c.file.Correlate {
 		if p := c.messageProgram(at, id.Expr); p != nil {

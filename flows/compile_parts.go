@@ -84,17 +84,9 @@ func (c *compiler) compileChannel(from *source.Channel, to *Channel) {
 	case "same-id":
 		to.Redeliveries = RedeliveriesSameID
 	}
-	switch {
-	case from.Envelope.Kind == source.Bool:
-		to.Envelope = from.Envelope.Text.Value == "true"
-	case from.Envelope.IsSet():
-		c.fail(from.Envelope.Pos, "envelope %q is not served yet", from.Envelope.Text.Value)
-	}
+	to.Envelope = from.Envelope.Kind == source.Bool && from.Envelope.Text.Value == "true"
 	if from.Reply {
 		c.fail(from.Name.Pos, "reply queues are not served yet")
-	}
-	if from.Registry.IsSet() || from.Schema.IsSet() {
-		c.fail(from.Name.Pos, "schemas and registries are not served yet")
 	}
 	c.compileIntake(from, to)
 }

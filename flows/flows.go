@@ -16,9 +16,11 @@ import (
 
 	"github.com/flowcheck/flowcheck/expression"
 	"github.com/flowcheck/flowcheck/flows/source"
+	"github.com/flowcheck/flowcheck/payload"
 )
 
-// Flow is a compiled flow file. It is immutable and safe for concurrent use.
+// Flow is a compiled flow file. It is safe for concurrent use, and immutable but
+// for what it has learnt of schema registries.
 type Flow struct {
 	Name, About string
 	Brokers     []Broker
@@ -43,6 +45,7 @@ type Flow struct {
 	Draws bool
 
 	maskSalt string
+	book     *payload.Book // what is known of registries
 	seed     uint64
 	longest  time.Duration // the longest deadline of a step
 }
@@ -83,8 +86,16 @@ type Channel struct {
 	Copy CopyRule
 	// Redeliveries tells which further copies pass.
 	Redeliveries Redeliveries
+	// Registry is where its schemas come from; nil where they come from nowhere.
+	Registry *Registry
 
 	intake intakePlan
+}
+
+// Registry is a schema registry, and the login there.
+type Registry struct {
+	URL, Username, Password, Token string
+	TLS                            *source.TLS // nil: none
 }
 
 // CopyRule tells what a dead-lettered copy must have in common with its origin.

@@ -27,14 +27,17 @@ type intake struct {
 	death    deadletter.Death
 	dead     bool            // death is set
 	kept     []payload.Value // the fields of an entry
+	line     int             // of the recording; 0: none, or all of it is known
+	decoded  decoded
 }
 
 // reduced is an observation reduced to what an audit needs.
 type reduced struct {
 	correlate.Message
-	channel int  // -1: one that the flow lacks
-	mine    bool // false: the channel's `when` keeps it out
-	dear    bool // an expression was given up for its cost: what it says is not known
+	channel int    // -1: one that the flow lacks
+	mine    bool   // false: the channel's `when` keeps it out
+	dear    bool   // an expression was given up for its cost: what it says is not known
+	lost    string // why nothing can be said of the message; "" for all others
 	// values are, for each rule of the channel, its `by` and its `per`.
 	values []payload.Value
 	// key and payload share the observation's memory.
@@ -112,7 +115,7 @@ func (in *intake) ScanBody(channel, line []byte, i int) (uint64, int, jsonscan.F
 	at, ok := in.channels[string(channel)]
 	if ok {
 		plan := &in.flow.Channels[at].intake
-		if len(plan.order) > 0 && !plan.unwrap && plan.format != formatText && plan.format != formatBytes {
+		if len(plan.order) > 0 && !plan.unwrap && plan.format != formatText && plan.format != formatBytes && plan.body == nil {
 			end, fault := plan.paths.Scan(line, i, jsonscan.MaxDepth-1, in.bodySlots(plan))
 			return in.scan, end, fault
 		}
@@ -133,7 +136,13 @@ func (in *intake) read(channel int, o *message.Observation) (m *correlate.Messag
 		o = unwrapped(o)
 	}
 	r.key, r.payload = o.Key, o.Payload
+	if plan.body != nil || plan.key != nil {
+		o = in.decode(plan, o)
+	}
 	problem := in.extract(ch, o)
+	if r.lost != "" {
+		return nil, false
+	}
 	if plan.when != nil && !in.test(plan.when) {
 		return nil, false
 	}
@@ -147,7 +156,7 @@ func (in *intake) read(channel int, o *message.Observation) (m *correlate.Messag
 		m.Entry.Key = xxhash.Sum64(o.Key)
 	}
 	if plan.tree {
-		if tree, err := payload.Decode(o.Payload); err == nil {
+		if tree, ok := in.wholeBody(plan, o); ok {
 			m.Entry.Tree = treeHash(tree)
 		}
 	}
@@ -170,9 +179,8 @@ func (in *intake) read(channel int, o *message.Observation) (m *correlate.Messag
 	return m, true
 }
 
-// extract fills the slots of the channel; what is wrong with the body comes
-// back as a text, "" where nothing is.
-func (in *intake) extract(ch *Channel, o *message.Observation) (problem string) {
+// extract fills the slots of the channel, and tells what is wrong with the body.
+func (in *intake) extract(ch *Channel, o *message.Observation) problem {
 	plan := &ch.intake
 	if n := len(plan.fields); cap(in.slots) < n {
 		in.slots = make([]payload.Value, n)
@@ -185,34 +193,40 @@ func (in *intake) extract(ch *Channel, o *message.Observation) (problem string) 
 	if plan.death || ch.takesCopies() {
 		in.death, in.dead = deadletter.Read(o)
 	}
-	problem = in.body(plan, o)
+	wrong := in.body(plan, o)
 	for slot, f := range plan.fields {
 		if f.Source != expression.Body {
 			in.slots[slot] = in.field(ch, f, o)
 		}
 	}
-	return problem
+	return wrong
 }
 
 // body fills the slots that are paths into the body.
-func (in *intake) body(plan *intakePlan, o *message.Observation) (problem string) {
+func (in *intake) body(plan *intakePlan, o *message.Observation) problem {
 	data := o.Payload
+	if plan.body != nil {
+		for _, slot := range plan.order {
+			in.slots[slot] = expression.Walk(in.decoded.body, plan.fields[slot].Path)
+		}
+		return in.decoded.problem
+	}
 	if plan.format == formatText || plan.format == formatBytes {
 		in.plainBody(plan, data)
-		return ""
+		return in.keyProblem(plan)
 	}
 	if data == nil || len(plan.order) == 0 && plan.format == formatAny {
-		return ""
+		return in.keyProblem(plan)
 	}
 	if o.Scan == 0 || o.Scan != in.scan {
 		if err := plan.paths.Extract(data, in.bodySlots(plan)); err != nil {
-			return err.Error()
+			return problem{text: "cannot be decoded: " + err.Error(), shown: payload.Dump(data)}
 		}
 	}
 	for i, slot := range plan.order {
 		in.slots[slot] = in.bodies[i]
 	}
-	return ""
+	return in.keyProblem(plan)
 }
 
 func (in *intake) bodySlots(plan *intakePlan) []payload.Value {
@@ -250,6 +264,9 @@ func (in *intake) field(ch *Channel, f expression.Field, o *message.Observation)
 	case expression.Key:
 		if o.Key == nil {
 			return payload.Value{}
+		}
+		if ch.intake.key != nil {
+			return expression.Walk(in.decoded.key, f.Path)
 		}
 		return textOf(string(o.Key))
 	case expression.Channel:

@@ -14,12 +14,12 @@ import (
 )
 
 // detail gives dead-lettered messages their origin, and messages that are no
-// step but worth a finding the reason. problem is what is wrong with the body.
-func (in *intake) detail(ch *Channel, problem string) {
+// step but worth a finding the reason. wrong is what is wrong with the body.
+func (in *intake) detail(ch *Channel, wrong problem) {
 	e := &in.reduced.Entry
 	kind := correlate.NotStray
 	switch {
-	case problem != "" && ch.intake.format == formatJSON:
+	case wrong.text != "" && (wrong.declared || ch.intake.format == formatJSON):
 		kind = correlate.Malformed
 	case e.Step != correlate.NoStep:
 	case ch.DeadLetters != nil:
@@ -30,7 +30,7 @@ func (in *intake) detail(ch *Channel, problem string) {
 	if kind == correlate.NotStray && !ch.takesCopies() {
 		return
 	}
-	d := &correlate.Detail{Origin: -1, Lifted: true, Stray: kind, Text: problem}
+	d := &correlate.Detail{Origin: -1, Lifted: true, Stray: kind, Text: wrong.on(ch.Name), Shown: wrong.shown}
 	if ch.takesCopies() {
 		in.findOrigin(ch, d)
 	}

@@ -40,7 +40,7 @@ func strayFinding(ch *Channel, e *correlate.Entry, evidence []Evidence) Finding 
 		f.Kind, f.Text = DeadLettered, "a message was dead-lettered to "+ch.Name+", and no step of the flow is that"
 		f.Expected = "no message that is no step"
 	case correlate.Malformed:
-		f.Kind, f.Text = Malformed, "a body on "+ch.Name+" cannot be decoded: "+e.Detail.Text
+		f.Kind, f.Text, f.Actual = Malformed, e.Detail.Text, e.Detail.Shown
 		f.Expected = "a body in the channel's format"
 	default:
 		f.Kind, f.Text = Unexpected, "a message on "+ch.Name+" is no step of the flow"

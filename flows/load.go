@@ -28,7 +28,9 @@ type Options struct {
 	Brokers map[string]string
 	// Open reads a file that use: or cases: names, ReadFile one that file("…")
 	// names.
-	Open     source.Open
+	Open source.Open
+	// Codecs opens the codecs of channels that need one; nil: none can be.
+	Codecs   payload.Opener
 	ReadFile func(path string) ([]byte, error)
 	// Offline is for callers that connect to no broker: where an address or a login
 	// takes what the surroundings lack, such as an environment variable, it is left
@@ -49,7 +51,7 @@ func Load(name string, data []byte, opts Options) (*Flow, source.Errors) {
 	if file == nil {
 		return nil, errs
 	}
-	c := &compiler{file: file, opts: opts, flow: &Flow{maskSalt: opts.MaskSalt, seed: opts.Seed}, errs: errs}
+	c := &compiler{file: file, opts: opts, flow: &Flow{maskSalt: opts.MaskSalt, book: payload.NewBook(), seed: opts.Seed}, errs: errs}
 	c.compile()
 	if errs := c.errs.Sort(); len(errs) > 0 {
 		return nil, errs

@@ -3,6 +3,7 @@ package flows
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
 
@@ -26,11 +27,21 @@ func (f *Flow) Masked(o *message.Observation) *message.Observation {
 		return o
 	}
 	masked := *o
-	f.maskMessage(&masked.Message)
+	f.maskMessage(&masked.Message, f.codecOf(o.Channel))
 	return &masked
 }
 
-func (f *Flow) maskMessage(m *message.Message) {
+// codecOf is the codec of a channel's bodies; nil where JSON is all they can be.
+func (f *Flow) codecOf(channel string) payload.Codec {
+	for i := range f.Channels {
+		if ch := &f.Channels[i]; ch.Name == channel && !ch.intake.jsonText {
+			return ch.intake.body
+		}
+	}
+	return nil
+}
+
+func (f *Flow) maskMessage(m *message.Message, codec payload.Codec) {
 	var paths [][]string
 	for i := range f.Mask {
 		k := &f.Mask[i]
@@ -45,9 +56,44 @@ func (f *Flow) maskMessage(m *message.Message) {
 			paths = append(paths, k.Path)
 		}
 	}
-	if len(paths) > 0 && len(m.Payload) > 0 {
+	switch {
+	case len(paths) == 0 || len(m.Payload) == 0:
+	case codec != nil:
+		f.maskDecoded(m, codec, paths)
+	default:
 		m.Payload = f.maskBody(m.Payload, paths)
 	}
+}
+
+// maskDecoded masks a body that is no JSON text: what it was decoded to stands in
+// its place, as JSON, and a header says so.
+func (f *Flow) maskDecoded(m *message.Message, codec payload.Codec, paths [][]string) {
+	if _, masked := maskedAs(f, m.Headers); masked {
+		return
+	}
+	b := payload.Body{Data: m.Payload, Headers: m.Headers, Properties: m.Properties}
+	tree, err := codec.Decode(&b)
+	err = f.unmasked(err)
+	what := maskedJSON
+	var lost *payload.Unavailable
+	var fault *payload.Fault
+	switch {
+	case errors.As(err, &lost):
+		what = maskedLost + lost.Reason
+	case errors.As(err, &fault) && fault.Violation: // its reason may tell the value
+		what = maskedFault + "it violates its schema at " + fault.Path
+	case err != nil:
+		what = maskedFault + err.Error()
+	}
+	m.Headers = append(slices.Clone(b.Headers), message.Header{Name: maskedHeader, Value: what})
+	if err != nil {
+		m.Payload = []byte(f.hash(string(m.Payload)))
+		return
+	}
+	for _, path := range paths {
+		tree, _ = f.maskPath(tree, path)
+	}
+	m.Payload = payload.AppendJSON(nil, tree)
 }
 
 func (f *Flow) maskHeader(m *message.Message, name string) {

@@ -166,18 +166,15 @@ func (s *send) trigger(f *Flow, frame *expression.Frame) (*Trigger, error) {
 	t := &Trigger{Channel: s.to}
 	ch := &f.Channels[s.to]
 	var err error
-	if t.Message.Payload, err = s.payload(ch, frame); err != nil {
+	body, err := s.payload(ch, frame)
+	if err != nil {
 		return nil, err
 	}
-	if s.key.set {
-		v, err := s.key.eval(frame)
-		if err != nil {
-			return nil, err
-		}
-		if !v.IsNil() {
-			t.Message.Key = []byte(payload.Plain(v))
-		}
+	key, err := s.keyBytes(ch, frame)
+	if err != nil {
+		return nil, err
 	}
+	t.Message.Payload, t.Message.Key = body.Data, key.Data
 	for i := range s.headers {
 		name, v, err := s.headers[i].eval(frame)
 		if err != nil {
@@ -195,6 +192,7 @@ func (s *send) trigger(f *Flow, frame *expression.Frame) (*Trigger, error) {
 		}
 		t.Message.Properties[name] = headerValue(v, true)
 	}
+	t.Message.Headers = append(append(t.Message.Headers, key.Headers...), body.Headers...)
 	t.Partition, err = s.partitionNumber(frame)
 	return t, err
 }
@@ -224,8 +222,42 @@ func (s *send) partitionNumber(frame *expression.Frame) (*int32, error) {
 	return &p, nil
 }
 
+// keyBytes is the key as the channel's key-format has it; the zero Encoded is
+// none.
+func (s *send) keyBytes(ch *Channel, frame *expression.Frame) (payload.Encoded, error) {
+	if !s.key.set {
+		return payload.Encoded{}, nil
+	}
+	v, err := s.key.eval(frame)
+	switch {
+	case err != nil || v.IsNil():
+		return payload.Encoded{}, err
+	case ch.intake.key != nil:
+		e, err := ch.intake.key.Encode(v)
+		if err != nil {
+			return e, fmt.Errorf("key: %w", err)
+		}
+		return e, nil
+	}
+	return payload.Encoded{Data: []byte(payload.Plain(v))}, nil
+}
+
 // payload is the body as the channel's format has it.
-func (s *send) payload(ch *Channel, frame *expression.Frame) ([]byte, error) {
+func (s *send) payload(ch *Channel, frame *expression.Frame) (payload.Encoded, error) {
+	if s.body.set && !s.tombstone && ch.intake.body != nil {
+		v, err := s.body.eval(frame)
+		if err != nil {
+			return payload.Encoded{}, err
+		}
+		return ch.intake.body.Encode(v)
+	}
+	data, err := s.plainPayload(ch, frame)
+	return payload.Encoded{Data: data}, err
+}
+
+// plainPayload is the body where the channel has no codec, or the scenario has
+// the bytes.
+func (s *send) plainPayload(ch *Channel, frame *expression.Frame) ([]byte, error) {
 	switch {
 	case s.tombstone:
 		return nil, nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/message"
+	"github.com/flowcheck/flowcheck/payload/formats"
 )
 
 // TestStories runs the stories in testdata/stories: each tells, for one rule of
@@ -47,7 +48,8 @@ func TestStories(t *testing.T) {
 func options() flows.Options {
 	return flows.Options{
 		Env: map[string]string{}, Now: func() time.Time { return began }, UUID: uuid.NewString,
-		ReadFile: os.ReadFile,
+		ReadFile: func(path string) ([]byte, error) { return os.ReadFile(filepath.Join("testdata", "schemas", path)) },
+		Codecs:   formats.Open,
 		Open:     func(path string) ([]byte, error) { return os.ReadFile(filepath.Join("testdata", path)) },
 	}
 }
@@ -88,7 +90,11 @@ func tell(t *testing.T, flow *flows.Flow, d *datadriven.TestData) string {
 	audit := flows.NewAudit(flow, flows.AuditConfig{Mode: mode, Started: started})
 	for _, line := range strings.Split(strings.TrimSpace(d.Input), "\n") {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			audit.Add(event(t, line))
+			e := event(t, line)
+			if d.HasArg("masked") && e.Observation != nil {
+				e.Observation = flow.Masked(e.Observation)
+			}
+			audit.Add(e)
 		}
 	}
 	return summary(audit.Result())

@@ -27,6 +27,7 @@ const (
 	MarkGap      MarkKind = "gap"
 	MarkEnd      MarkKind = "end"
 	MarkProbe    MarkKind = "probe"
+	MarkSchema   MarkKind = "schema"
 )
 
 // Mark is a line of a recording that is no message.
@@ -34,9 +35,12 @@ type Mark struct {
 	Kind MarkKind
 	Seen time.Time
 
-	// Channel and Reason belong to a gap.
+	// Channel and Reason belong to a gap, and to a schema: that ID names in the
+	// channel's registry. Of a schema there is either what the registry has (JSON
+	// types), or the reason why it is not known.
 	Channel string
 	Reason  string
+	Schema  map[string]any
 
 	// The rest belongs to a scenario: what a run sent and expected. ID is the
 	// scenario's fresh id and Case its case (JSON types), so that a verify can

@@ -31,12 +31,13 @@ const (
 	fID
 	fCase
 	fProbe
+	fSchema
 	fieldCount
 )
 
 var fieldNames = [fieldCount]string{
 	"", "mark", "channel", "time", "clock", "seen", "position", "redelivered", "key", "headers",
-	"properties", "body", "text", "base64", "reason", "name", "ids", "outcome", "id", "case", "probe",
+	"properties", "body", "text", "base64", "reason", "name", "ids", "outcome", "id", "case", "probe", "schema",
 }
 
 // fieldNamed finds a field by its name.
@@ -84,6 +85,8 @@ func fieldNamed(name []byte) field {
 		return fCase
 	case "probe":
 		return fProbe
+	case "schema":
+		return fSchema
 	default:
 		return unknownField
 	}

@@ -21,6 +21,8 @@ func (d *Decoder) mark() (*Mark, error) {
 		err = d.scenario(m)
 	case MarkProbe:
 		err = d.probe(m)
+	case MarkSchema:
+		err = d.schema(m)
 	case MarkEnd:
 	default:
 		return nil, nil
@@ -30,6 +32,16 @@ func (d *Decoder) mark() (*Mark, error) {
 	}
 	_, m.Seen, err = d.times()
 	return m, err
+}
+
+// schema fills in what belongs to a schema's mark.
+func (d *Decoder) schema(m *Mark) error {
+	err := d.copyTexts(texts{fChannel: &m.Channel, fID: &m.ID, fReason: &m.Reason})
+	if err != nil {
+		return err
+	}
+	m.Schema, err = d.object(fSchema)
+	return err
 }
 
 // scenario fills in what belongs to a scenario's mark.

@@ -219,6 +219,11 @@ func appendMark(dst []byte, m *Mark) ([]byte, error) {
 		dst = appendText(dst, "reason", m.Reason)
 	case MarkEnd:
 		dst, err = appendTime(dst, "seen", m.Seen)
+	case MarkSchema:
+		if dst, err = appendSchema(dst, m); err != nil {
+			return dst, err
+		}
+		dst, err = appendTime(dst, "seen", m.Seen)
 	default:
 		return dst, fmt.Errorf("a mark of the unknown kind %q", m.Kind)
 	}
@@ -258,6 +263,20 @@ func appendScenario(dst []byte, m *Mark) ([]byte, error) {
 		dst = appendText(dst, "outcome", m.Outcome)
 	}
 	return appendProbe(dst, m.Probe)
+}
+
+func appendSchema(dst []byte, m *Mark) ([]byte, error) {
+	dst = appendText(dst, "channel", m.Channel)
+	dst = appendText(dst, "id", m.ID)
+	if m.Schema == nil {
+		return appendText(dst, "reason", m.Reason), nil
+	}
+	dst = append(dst, `,"schema":`...)
+	dst, err := appendValue(dst, m.Schema, plain, 0)
+	if err != nil {
+		return dst, fmt.Errorf("schema %s: %w", clip(m.ID), err)
+	}
+	return dst, nil
 }
 
 func appendText(dst []byte, name, text string) []byte {

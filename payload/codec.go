@@ -45,6 +45,13 @@ type Codec interface {
 	Needs(b *Body) []SchemaRef
 }
 
+// JSONText is what a Codec may implement, too.
+type JSONText interface {
+	// IsJSONText reports whether a body is JSON text as it is on the wire, so that
+	// the codec but checks it.
+	IsJSONText() bool
+}
+
 // Setup is what a channel says of its bodies, or of its keys.
 type Setup struct {
 	Channel string
@@ -85,10 +92,26 @@ type Fault struct {
 	Reason string
 	// Violation: the body could be decoded, and violates its schema.
 	Violation bool
+	// More are further violations.
+	More []Fault
 }
 
-// Error returns the path and the reason.
+// shownFaults is how many violations an error tells.
+const shownFaults = 3
+
+// Error returns the path and the reason, and those of a few more.
 func (f *Fault) Error() string {
+	text := f.one()
+	for i := range f.More {
+		if i == shownFaults-1 {
+			return text + fmt.Sprintf("; and %d more", len(f.More)-i)
+		}
+		text += "; " + f.More[i].one()
+	}
+	return text
+}
+
+func (f *Fault) one() string {
 	if f.Path == "" {
 		return f.Reason
 	}

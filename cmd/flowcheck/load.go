@@ -15,6 +15,7 @@ import (
 
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/flows/source"
+	"github.com/flowcheck/flowcheck/payload/formats"
 )
 
 // flowFlags are the flags of every verb that reads a flow file.
@@ -89,7 +90,7 @@ func (a *app) options(flags *flowFlags) (flows.Options, error) {
 	opts := flows.Options{
 		Env: a.env, Vars: map[string]string{}, Brokers: map[string]string{}, Now: a.now, UUID: uuid.NewString,
 		Open: readBounded, ReadFile: readBounded, MaskSalt: salt(),
-		Offline: flags.offline, Seed: flags.seed,
+		Offline: flags.offline, Seed: flags.seed, Codecs: formats.Open,
 	}
 	for _, v := range flags.vars {
 		name, value, ok := strings.Cut(v, "=")

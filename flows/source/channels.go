@@ -23,9 +23,13 @@ type Channel struct {
 	Redeliveries Text   // allow or same-id
 	MessageID    Text   // expression
 	Time         Text   // seen, or an expression
-	Format       Text   // json, text, bytes, avro, protobuf
-	Registry     Data   // a URL, or a map
-	Schema       Data   // a file name, or a map
+	Format       Text   // json, text, bytes, xml, avro, protobuf
+	KeyFormat    Text   // the same; not set: text
+	Registry     *Registry
+	Schema       *SchemaSpec
+	KeySchema    *SchemaSpec
+	Framing      Text   // none, confluent, header, glue
+	Encoding     []Text // the outermost first
 	Envelope     Data   // a name, true or false
 	Consumers    []Text
 	Reply        bool
@@ -52,9 +56,13 @@ func channelKeys() []key[Channel] {
 		field("redeliveries", oneOf("allow", "same-id"), func(c *Channel) *Text { return &c.Redeliveries }),
 		field("message-id", val.expr, func(c *Channel) *Text { return &c.MessageID }),
 		field("time", val.expr, func(c *Channel) *Text { return &c.Time }),
-		field("format", oneOf("json", "text", "bytes", "avro", "protobuf"), func(c *Channel) *Text { return &c.Format }),
-		field("registry", val.settings, func(c *Channel) *Data { return &c.Registry }),
-		field("schema", val.settings, func(c *Channel) *Data { return &c.Schema }),
+		field("format", oneOf(formats()...), func(c *Channel) *Text { return &c.Format }),
+		field("key-format", oneOf(formats()...), func(c *Channel) *Text { return &c.KeyFormat }),
+		field("registry", val.registry, func(c *Channel) **Registry { return &c.Registry }),
+		field("schema", val.schema, func(c *Channel) **SchemaSpec { return &c.Schema }),
+		field("key-schema", val.schema, func(c *Channel) **SchemaSpec { return &c.KeySchema }),
+		field("framing", oneOf("none", "confluent", "header", "glue"), func(c *Channel) *Text { return &c.Framing }),
+		field("encoding", val.texts, func(c *Channel) *[]Text { return &c.Encoding }),
 		field("envelope", val.free, func(c *Channel) *Data { return &c.Envelope }),
 		field("consumers", val.texts, func(c *Channel) *[]Text { return &c.Consumers }),
 		field("reply", val.flag, func(c *Channel) *bool { return &c.Reply }),

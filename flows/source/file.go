@@ -115,6 +115,8 @@ func sections() []section {
 		{"a broker", "broker", names(brokerKeys())},
 		{"`tls`", "tls", names(tlsKeys())},
 		{"a channel", "channel", names(channelKeys())},
+		{"`registry`", "registry", names(registryKeys())},
+		{"`schema`", "schema", names(schemaKeys())},
 		{"an id", "id", names(idKeys())},
 		{"a step", "step", names(stepKeys())},
 		{"an outcome", "outcome", names(outcomeKeys())},

@@ -69,7 +69,11 @@ func parallel(ctx context.Context, r *message.Reader, a *flows.Audit, workers in
 	running.Go(func() {
 		defer close(work)
 		defer close(order)
-		split(ctx, r, free, func(p *part) { work <- p; order <- p })
+		split(ctx, r, free, func(p *part) {
+			a.Learn(p.lines) // before any worker comes to what needs it
+			work <- p
+			order <- p
+		})
 	})
 	for range workers {
 		reducer := a.Reducer()

@@ -118,6 +118,12 @@ func byType() map[string]func(*payload.Schema) (any, error) {
 	return map[string]func(*payload.Schema) (any, error){"JSON": compileJSON}
 }
 
+// IsJSONText implements payload.JSONText.
+func (c *codec) IsJSONText() bool {
+	_, isJSON := c.local.(jsonBody)
+	return isJSON && c.envelope == nil && c.framing == framingNone && len(c.unpack) == 0
+}
+
 // Encode implements payload.Codec.
 func (c *codec) Encode(v payload.Value) (payload.Encoded, error) {
 	ref := c.subject()

@@ -8,6 +8,7 @@
 package formats
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -55,6 +56,9 @@ func Open(s payload.Setup) (payload.Codec, error) {
 	f, ok := byName()[s.Format]
 	if !ok {
 		return nil, fmt.Errorf("there is no format %s; there are %s", s.Format, list(byName()))
+	}
+	if spec := s.Schema; !s.Registry && spec.Subject+spec.Version != "" {
+		return nil, errors.New("a subject and a version are a registry's: say registry: URL")
 	}
 	c := &codec{setup: s}
 	var err error

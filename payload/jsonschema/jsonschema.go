@@ -103,11 +103,11 @@ func (l loader) Load(url string) (any, error) {
 // violation is one place that does not satisfy the schema.
 type violation struct{ at, reason string }
 
-// shown is how many violations a report names.
-const shown = 3
+// most is how many violations are kept.
+const most = 1000
 
 // Check reports what of v does not satisfy the schema: nil, or a *payload.Fault
-// that names the first places. Those that skip says nothing of are left out.
+// that names the places, in their order.
 func (s *Schema) Check(v payload.Value) error {
 	var invalid *jsonschema.ValidationError
 	err := s.schema.Validate(payload.ToAny(v))
@@ -123,11 +123,8 @@ func (s *Schema) Check(v payload.Value) error {
 	})
 	all = slices.Compact(all)
 	fault := &payload.Fault{Path: all[0].at, Reason: all[0].reason, Violation: true}
-	for _, more := range all[1:min(len(all), shown)] {
-		fault.Reason += "; " + more.at + ": " + more.reason
-	}
-	if n := len(all) - shown; n > 0 {
-		fault.Reason += fmt.Sprintf("; and %d more", n)
+	for _, more := range all[1:min(len(all), most)] {
+		fault.More = append(fault.More, payload.Fault{Path: more.at, Reason: more.reason, Violation: true})
 	}
 	return fault
 }
