@@ -215,7 +215,7 @@ func (e *Entry) keep() {
 	}
 	if e.Detail != nil {
 		own := *e.Detail
-		own.Text, own.OriginAt.ID = strings.Clone(own.Text), strings.Clone(own.OriginAt.ID)
+		own.Text, own.Shown, own.OriginAt.ID = strings.Clone(own.Text), strings.Clone(own.Shown), strings.Clone(own.OriginAt.ID)
 		e.Detail = &own
 	}
 }

@@ -146,7 +146,7 @@ func packDetail(b []byte, d *Detail) []byte {
 	b = packPosition(b, flags, &d.OriginAt)
 	b = binary.AppendVarint(b, int64(d.Origin))
 	b = append(b, byte(d.Stray))
-	b = packText(b, d.Text)
+	b = packText(packText(b, d.Text), d.Shown)
 	b = binary.AppendUvarint(b, uint64(len(d.Payloads)))
 	for _, hash := range d.Payloads {
 		b = binary.LittleEndian.AppendUint64(b, hash)

@@ -39,6 +39,7 @@ func details(t *rapid.T) *Detail {
 	d := &Detail{
 		Origin: rapid.Int16().Draw(t, "origin"), OriginAt: positions().Draw(t, "origin at"), Lifted: rapid.Bool().Draw(t, "lifted"),
 		Stray: StrayKind(rapid.IntRange(0, 3).Draw(t, "stray")), Text: rapid.String().Draw(t, "text"),
+		Shown: rapid.String().Draw(t, "shown"),
 	}
 	if n := rapid.IntRange(0, 3).Draw(t, "payloads"); n > 0 {
 		d.Payloads = make([]uint64, n)

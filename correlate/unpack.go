@@ -117,7 +117,7 @@ func (r *reader) entry(e *Entry, base Instant, values []payload.Value) []payload
 func (r *reader) detail() *Detail {
 	flags := r.flags()
 	d := &Detail{Lifted: flags&1 != 0, OriginAt: r.position(flags)}
-	d.Origin, d.Stray, d.Text = int16(r.int()), StrayKind(r.byte()), r.text()
+	d.Origin, d.Stray, d.Text, d.Shown = int16(r.int()), StrayKind(r.byte()), r.text(), r.text()
 	if n := r.uint(); n > 0 {
 		d.Payloads = make([]uint64, n)
 		for i := range d.Payloads {
