@@ -32,7 +32,7 @@ func (c *codec) useRegistry(f format) error {
 	s := c.setup
 	switch {
 	case c.framing == framingGlue:
-		return errors.New("the registry of AWS Glue is not asked: leave registry: out, and name a local file by schema:")
+		return errors.New("the registry of AWS Glue is not asked: leave registry: out, and name a local file by schema: FILE")
 	case s.Format != "" && f.schemas == "":
 		return fmt.Errorf("format: %s has no schemas in a registry", s.Format)
 	case s.Schema.File == "":

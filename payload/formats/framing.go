@@ -67,6 +67,7 @@ func (f framing) split(data []byte, b *payload.Body, key bool) (frame, error) {
 		return frame{data: data}, nil
 	case framingGlue:
 		return splitGlue(data)
+	default:
 	}
 	if name, ok := header(b.Headers, headerName(key)); ok {
 		out, err := splitConfluent([]byte(name))

@@ -12,8 +12,6 @@ import (
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
-
-	"github.com/flowcheck/flowcheck/payload"
 )
 
 // maxUnpacked bounds what a body may unpack to, in bytes, and maxLayers how many
@@ -143,13 +141,4 @@ func packWith(open func(io.Writer) io.WriteCloser) func([]byte) []byte {
 		_ = w.Close()
 		return b.Bytes()
 	}
-}
-
-// payloadOf is a value's text as bytes: of a JSON string its content, of other
-// JSON its text.
-func payloadOf(v payload.Value) []byte {
-	if v.Kind() == payload.String {
-		return []byte(v.Text())
-	}
-	return payload.AppendJSON(nil, v)
 }
