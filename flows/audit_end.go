@@ -14,6 +14,7 @@ var perDefault = payload.OfString("all")
 // done judges a chain that the engine lets go of.
 func (a *Audit) done(c *correlate.Chain, early bool) {
 	a.read.released(c)
+	c.Remnant = c.Remnant || early
 	mine := a.scenariosOf(c.IDs)
 	if a.cfg.OwnOnly && len(mine) == 0 {
 		for i := range c.Entries {

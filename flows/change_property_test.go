@@ -25,11 +25,17 @@ func sameReport(t *testing.T, change func(t *rapid.T, c oracle.Case) oracle.Run)
 	rapid.Check(t, func(t *rapid.T) {
 		c := cases.Draw(t, "case")
 		want := reportOf(t, engine(t, c.Flow, c.Run))
-		changed := oracle.Case{Flow: c.Flow, Run: change(t, c)}
-		if got := reportOf(t, engine(t, c.Flow, changed.Run)); got != want {
-			t.Fatalf("the report is another\n%s\n%s\n--- changed\n%s\n%s", c.Flow.YAML(), told(c), told(changed), difference(indented(want), indented(got)))
-		}
+		reportsOn(t, c, change(t, c), want)
 	})
+}
+
+// reportsOn demands that a changed run has the report.
+func reportsOn(t fataler, c oracle.Case, run oracle.Run, want string) {
+	t.Helper()
+	changed := oracle.Case{Flow: c.Flow, Run: run}
+	if got := reportOf(t, engine(t, c.Flow, run)); got != want {
+		t.Fatalf("the report is another\n%s\n%s\n--- changed\n%s\n%s", c.Flow.YAML(), told(c), told(changed), difference(indented(want), indented(got)))
+	}
 }
 
 // reportOf is the JSON report.
@@ -112,30 +118,37 @@ func TestARecordingSaysWhatTheTapsSaid(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := cases.Draw(t, "case")
 		want := reportOf(t, engine(t, c.Flow, c.Run))
-		var recording bytes.Buffer
-		w := message.NewWriter(&recording, message.RecordingHeader{Flow: "generated", Started: oracle.Time(c.Run.Started)})
-		for _, e := range c.Run.Events {
-			if err := w.Write(c.Flow.Event(e)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		for _, inBatches := range []bool{false, true} {
-			if got := reportOf(t, played(t, c, recording.Bytes(), inBatches)); got != want {
-				t.Fatalf("the recording is judged otherwise, in batches %v\n%s\n%s\n%s", inBatches, c.Flow.YAML(), recording.String(), difference(indented(want), indented(got)))
-			}
-		}
+		recorded(t, c, want)
 	})
 }
 
+// recorded demands that the recording of a run has the same report.
+func recorded(t fataler, c oracle.Case, want string) {
+	t.Helper()
+	var recording bytes.Buffer
+	w := message.NewWriter(&recording, message.RecordingHeader{Flow: "generated", Started: oracle.Time(c.Run.Started)})
+	for _, e := range c.Run.Events {
+		if err := w.Write(c.Flow.Event(e)); err != nil {
+			t.Fatalf("%v", err)
+		}
+	}
+	for _, inBatches := range []bool{false, true} {
+		if got := reportOf(t, played(t, c, recording.Bytes(), inBatches)); got != want {
+			t.Fatalf("the recording is judged otherwise, in batches %v\n%s\n%s\n%s", inBatches, c.Flow.YAML(), recording.String(), difference(indented(want), indented(got)))
+		}
+	}
+}
+
 // played judges a recording.
-func played(t *rapid.T, c oracle.Case, recording []byte, inBatches bool) *flows.Result {
+func played(t fataler, c oracle.Case, recording []byte, inBatches bool) *flows.Result {
+	t.Helper()
 	flow, errs := flows.Load("generated.yaml", []byte(c.Flow.YAML()), options())
 	if len(errs) > 0 {
 		t.Fatalf("%v", errs)
 	}
 	reader, err := message.NewReader(bytes.NewReader(recording))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	audit := flows.NewAudit(flow, flows.AuditConfig{Mode: c.Run.Mode, Started: reader.Header().Started})
 	reducer, batch := audit.Reducer(), &flows.Batch{}
@@ -150,7 +163,7 @@ func played(t *rapid.T, c oracle.Case, recording []byte, inBatches bool) *flows.
 			audit.AddBatch(batch)
 			return audit.Result()
 		case err != nil:
-			t.Fatal(err)
+			t.Fatalf("%v", err)
 		case !inBatches:
 			audit.Add(event)
 		default:

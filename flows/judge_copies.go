@@ -51,9 +51,13 @@ func strayFinding(ch *Channel, e *correlate.Entry, evidence []Evidence) Finding 
 
 // alteredFrom is the message that e is an altered copy of: by the position in its
 // headers, else the chain's last on the origin's channel. Where there is no
-// position any of them may be the origin, so that a copy of any is unaltered. nil:
-// it is unaltered, or its origin was not seen or is not known.
+// position any of them may be the origin, so that a copy of any is unaltered, and
+// one that the chain lacks may be it. nil: it is unaltered, or its origin was not
+// seen or is not known.
 func (j *judge) alteredFrom(ch *Channel, e *correlate.Entry) *correlate.Entry {
+	if e.Detail.OriginAt == (correlate.Entry{}).Position && j.lacksOrigin(ch, e) {
+		return nil
+	}
 	var found *correlate.Entry
 	several := false
 	for _, o := range j.order {
@@ -76,6 +80,20 @@ func (j *judge) alteredFrom(ch *Channel, e *correlate.Entry) *correlate.Entry {
 		return nil // it may come from either
 	}
 	return found
+}
+
+// lacksOrigin reports whether a message that e may be a copy of is absent.
+func (j *judge) lacksOrigin(ch *Channel, e *correlate.Entry) bool {
+	if j.chain.Full || j.chain.Remnant {
+		return true
+	}
+	for s := range j.steps {
+		from := j.flow.Steps[s].Channel
+		if slices.Contains(ch.DeadLetters, from) && (e.Detail.Origin == -1 || int16(from) == e.Detail.Origin) && j.needs(s) && len(j.steps[s].came()) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // differs names what of the origin the copy has not kept; "" for nothing.

@@ -42,8 +42,14 @@ type fataler interface {
 
 func compare(t fataler, c oracle.Case) {
 	t.Helper()
+	compareWith(t, c, engine(t, c.Flow, c.Run))
+}
+
+// compareWith compares the engine's result with the oracle's.
+func compareWith(t fataler, c oracle.Case, r *flows.Result) {
+	t.Helper()
 	want := spoken(oracle.Judge(c.Flow, c.Run))
-	got := heard(engine(t, c.Flow, c.Run))
+	got := heard(r)
 	if got != want {
 		t.Fatalf("the engine (+) and the oracle (-) differ\n%s\n%s\n%s", c.Flow.YAML(), told(c), difference(want, got))
 	}

@@ -11,8 +11,11 @@ import (
 // Wish says what is to be generated.
 type Wish struct {
 	// Sound: flow and traffic in which nothing is wrong, so that it must pass; and
-	// Planted: but for one fault.
-	Sound, Planted bool
+	// Planted: but for one fault that the flow must notice, and Single: but for one
+	// of any kind, which it may or may not notice.
+	Sound, Planted, Single bool
+	// Hours: there are hours between chains, so that they are forgotten.
+	Hours bool
 	// Chains is how many chains there are at most.
 	Chains int
 }
@@ -329,7 +332,7 @@ func (g *generator) rule() Rule {
 	case "every":
 		r.Keyed, r.Within = !g.chance(30), pick(g, 5*time.Second, time.Second, 20*time.Second)
 		if g.wish.Sound {
-			r.Within = 10 * time.Hour
+			r.Within = 1000 * time.Hour
 		}
 	case "latency":
 		r.From, r.To = g.upTo(len(f.Steps)-1), g.upTo(len(f.Steps)-1)

@@ -18,17 +18,19 @@ func (g *generator) plant() Planted {
 	if len(g.drafts) == 0 {
 		return Planted{}
 	}
-	i := g.upTo(len(g.drafts) - 1)
-	d := g.drafts[i]
-	p := Planted{Chain: g.idOf(0, d.chain), Step: g.flowing.StepName(d.step)}
 	plants := []func(*draft, *Planted) bool{
 		g.plantLoss, g.plantDouble, g.plantOtherDouble, g.plantDelay, g.plantOvertaking, g.plantCorruption,
 		g.plantStranger, g.plantAlteration, g.plantConflict, g.plantRepeatedID, g.plantNegative, g.plantHole, g.plantSwap,
+		g.plantReroute, g.plantMisdirection,
 	}
-	n := g.upTo(len(plants) - 1)
+	n, i := g.upTo(len(plants)-1), g.upTo(len(g.drafts)-1)
 	for k := range plants {
-		if plants[(n+k)%len(plants)](d, &p) {
-			return p
+		for m := range g.drafts {
+			d := g.drafts[(i+m)%len(g.drafts)]
+			p := Planted{Chain: g.idOf(0, d.chain), Step: g.flowing.StepName(d.step)}
+			if plants[(n+k)%len(plants)](d, &p) {
+				return p
+			}
 		}
 	}
 	return Planted{}
@@ -57,10 +59,43 @@ func (g *generator) before(d *draft) []int {
 	return slices.DeleteFunc(slices.Clone(g.flowing.Steps[d.step].After), func(a int) bool { return len(g.of(d.chain, a)) == 0 })
 }
 
-func (g *generator) plantLoss(d *draft, p *Planted) bool {
+// missed reports whether the chain says that the draft lacks, if it does: others of
+// it are there, and it could not have come before the tap.
+func (g *generator) missed(d *draft) bool {
 	follows := slices.ContainsFunc(g.flowing.Steps, func(s Step) bool { return slices.Contains(s.After, d.step) })
 	alone := !slices.ContainsFunc(g.drafts, func(o *draft) bool { return o.chain == d.chain && o != d })
-	if !g.one(d) || alone || follows && len(g.before(d)) == 0 {
+	return g.one(d) && !alone && (!follows || len(g.before(d)) > 0)
+}
+
+func (g *generator) plantReroute(d *draft, p *Planted) bool {
+	if !g.missed(d) {
+		return false
+	}
+	d.msg.Channel = -1
+	p.Name, p.Kind = "a message goes elsewhere", "missing"
+	return true
+}
+
+// plantMisdirection gives a message to a chain that has one of its step already.
+func (g *generator) plantMisdirection(d *draft, p *Planted) bool {
+	if !g.one(d) || d.origin != nil {
+		return false
+	}
+	for _, o := range g.drafts {
+		if o.chain == d.chain || o.step != d.step {
+			continue
+		}
+		ids := make([][]string, len(d.msg.Body.IDs))
+		ids[0] = []string{g.idOf(0, o.chain)}
+		d.msg.Body.IDs = ids
+		p.Name, p.Kind, p.Chain = "a message bears the id of another chain", "duplicate", g.idOf(0, o.chain)
+		return true
+	}
+	return false
+}
+
+func (g *generator) plantLoss(d *draft, p *Planted) bool {
+	if !g.missed(d) {
 		return false
 	}
 	g.drafts = slices.DeleteFunc(g.drafts, func(o *draft) bool { return o == d })
@@ -179,7 +214,7 @@ func (g *generator) ruled(d *draft, kind string) bool {
 }
 
 func (g *generator) plantRepeatedID(d *draft, p *Planted) bool {
-	if !g.ruled(d, "unique") {
+	if !g.ruled(d, "unique") || g.wish.Hours {
 		return false
 	}
 	for _, o := range g.drafts {

@@ -32,14 +32,20 @@ func (g *generator) traffic(f *Flow) Run {
 	for c := range chains {
 		g.chain(plan, c, begin)
 		begin += pick(g, 500*ms, 0, 3*second, 7*ms, 40*second)
+		if g.wish.Hours && g.chance(40) {
+			begin += 9000 * second
+		}
 	}
 	if !g.wish.Sound {
 		for range g.upTo(4) {
 			g.fault()
 		}
 	}
-	if g.wish.Planted {
+	switch {
+	case g.wish.Planted:
 		g.planted = g.plant()
+	case g.wish.Single:
+		g.planted.Name = g.fault()
 	}
 	run := Run{Mode: "verify", Started: -10 * second}
 	run.Events = g.seen(f)
@@ -60,6 +66,9 @@ func (g *generator) identities(f *Flow) [][]int {
 			plan[s] = append(plan[s], 0)
 		}
 	}
+	if g.wish.Sound && !g.wish.Planted && g.chance(50) {
+		return plan // hops, see bind
+	}
 	if g.wish.Sound || g.chance(70) {
 		// The first id is in all, unless a chain of hops ties them.
 		for s := range plan {
@@ -69,6 +78,37 @@ func (g *generator) identities(f *Flow) [][]int {
 		}
 	}
 	return plan
+}
+
+// bind gives the first id to all messages of a chain whose own ids do not tie them
+// together, from hop to hop.
+func (g *generator) bind(chain int, all []*draft) {
+	reached := map[int]bool{}
+	carries := func(d *draft, have func(i int) bool) bool {
+		for i, values := range d.msg.Body.IDs {
+			if len(values) > 0 && !g.flowing.IDs[i].Loose && have(i) {
+				return true
+			}
+		}
+		return false
+	}
+	for range all {
+		for n, d := range all {
+			if n > 0 && !carries(d, func(i int) bool { return reached[i] }) {
+				continue
+			}
+			carries(d, func(i int) bool { reached[i] = true; return false })
+		}
+	}
+	for _, d := range all {
+		if carries(d, func(i int) bool { return reached[i] }) {
+			continue
+		}
+		for _, d := range all {
+			d.msg.Body.IDs[0] = []string{g.idOf(0, chain)}
+		}
+		return
+	}
 }
 
 // idOf is the value of an id in a chain, in one of its spellings.
@@ -119,9 +159,11 @@ func (g *generator) chain(plan [][]int, chain int, begin int64) {
 			came[s] = append(came[s], g.draft(plan, chain, s, g.when(step, came, begin), came))
 		}
 	}
-	for _, drafts := range came {
-		g.drafts = append(g.drafts, drafts...)
+	all := slices.Concat(came...)
+	if g.wish.Sound {
+		g.bind(chain, all)
 	}
+	g.drafts = append(g.drafts, all...)
 }
 
 // times is how often a step is to come.
