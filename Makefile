@@ -2,10 +2,12 @@
 # RabbitMQ where only root may install it. internal/withbrokers installs, starts and stops them.
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo check format test bench fuzz shop-bugs tools clean
+.PHONY: help build demo check format test bench fuzz campaign shop-bugs tools clean
 
 PKG      ?= ./...
 FUZZTIME ?= 30s
+CHAINS   ?= 1000000
+SEED     ?= 1
 # The race detector needs a C compiler.
 RACE     ?= $(if $(shell command -v $$(go env CC)),-race)
 
@@ -44,6 +46,9 @@ fuzz: ## fuzz each target for FUZZTIME (30s)
 		echo "$$dir $$name"; \
 		go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZTIME) "$$dir" || exit 1; \
 	done
+
+campaign: ## the property tests on CHAINS (1000000) generated chains, drawn from SEED
+	go test ./flows -count=1 -timeout 3h -v -run '^TestCampaign$$' -campaign.chains=$(CHAINS) -campaign.seed=$(SEED)
 
 shop-bugs: build ## the shop on the real brokers, each of its bugs switched on in turn
 	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./examples/shop/bugs -flowcheck bin/flowcheck

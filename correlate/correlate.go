@@ -168,8 +168,8 @@ type Chain struct {
 	Entries []Entry
 	// Full tells that entries beyond the limit were not kept.
 	Full bool
-	// Remnant tells that chains had been closed early when this one began: it may
-	// be the rest of one of them.
+	// Remnant tells that chains had been closed early when this one began or got an
+	// id: other messages of it may have been in one of them.
 	Remnant bool
 
 	// Number is the chain's while an engine keeps it.

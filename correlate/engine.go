@@ -41,7 +41,7 @@ type Engine struct {
 	oldest Number // the chain that was quiet longest
 	newest Number
 	count  int
-	early  bool // some chain was closed early
+	early  Instant // when a chain was closed early last
 	now    Instant
 	base   Instant // that packed times count from
 	buffer []byte  // for packing
@@ -58,6 +58,7 @@ func NewEngine(cfg Config) *Engine {
 		loose:    map[key]*group{},
 		unplaced: map[uint64]*Entry{},
 		names:    map[Number]*Chain{},
+		early:    Never,
 		now:      Never,
 		base:     Never,
 	}
@@ -202,7 +203,7 @@ func (e *Engine) tie(ids []ID) Number {
 	}
 	if n == 0 {
 		n = e.book.take()
-		*e.book.at(n) = chain{touched: Never, remnant: e.early}
+		*e.book.at(n) = chain{touched: Never, remnant: e.remnants()}
 		e.append(n)
 		e.count++
 	}
@@ -222,6 +223,7 @@ func (e *Engine) name(n Number, id ID) {
 	c := e.book.at(n)
 	e.buffer = packID(e.buffer[:0], id)
 	c.ids = e.store.add(c.ids, e.buffer)
+	c.remnant = c.remnant || e.remnants()
 	e.index.add(k.hash(), n)
 	if len(e.waiting) == 0 {
 		return

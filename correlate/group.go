@@ -95,6 +95,7 @@ func (e *Engine) met(n Number, id ID, k key) bool {
 	}
 	e.buffer = packID(e.buffer[:0], id)
 	c.met = e.store.add(c.met, e.buffer)
+	c.remnant = c.remnant || e.remnants()
 	return false
 }
 

@@ -40,7 +40,7 @@ func (e *Engine) unlink(n Number) {
 // that are too many.
 func (e *Engine) forget() {
 	for e.cfg.MaxChains > 0 && e.count > e.cfg.MaxChains {
-		e.early = true
+		e.early = e.now
 		e.release(e.oldest, true)
 	}
 	if e.cfg.Remember <= 0 {
@@ -49,6 +49,12 @@ func (e *Engine) forget() {
 	for e.oldest != 0 && e.book.at(e.oldest).touched.Add(e.cfg.Remember) < e.now {
 		e.release(e.oldest, false)
 	}
+}
+
+// remnants reports whether what an id names now may be the rest of a chain that was
+// closed early, and would be remembered otherwise.
+func (e *Engine) remnants() bool {
+	return e.early != Never && (e.cfg.Remember <= 0 || e.now <= e.early.Add(e.cfg.Remember))
 }
 
 // release takes the chain out of the engine and hands it on.

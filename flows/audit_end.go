@@ -164,7 +164,9 @@ func (a *Audit) reportRules() {
 		a.result.Unknowns = append(a.result.Unknowns, unknowns...)
 	}
 	for _, l := range a.spans {
-		a.result.Findings = append(a.result.Findings, l.report()...)
+		findings, unknowns := l.report()
+		a.result.Findings = append(a.result.Findings, findings...)
+		a.result.Unknowns = append(a.result.Unknowns, unknowns...)
 	}
 }
 

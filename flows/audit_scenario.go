@@ -89,6 +89,10 @@ func (s *scenarioRun) judgeOutcome(a *Audit, v *Verdict) {
 		return
 	}
 	j := &a.judge
+	if j.partial() {
+		v.Unknowns = append(v.Unknowns, "not all messages of the chain were kept: its outcome is not known")
+		return
+	}
 	if want >= 0 && j.reach&(1<<want) != 0 {
 		if hopeless, l := j.hopeless(want); !hopeless {
 			v.Unknowns = append(v.Unknowns, l.reason)

@@ -82,14 +82,15 @@ func (j *judge) alteredFrom(ch *Channel, e *correlate.Entry) *correlate.Entry {
 	return found
 }
 
-// lacksOrigin reports whether a message that e may be a copy of is absent.
+// lacksOrigin reports whether the chain lacks a message that e may be a copy of.
 func (j *judge) lacksOrigin(ch *Channel, e *correlate.Entry) bool {
-	if j.chain.Full || j.chain.Remnant {
+	if j.partial() {
 		return true
 	}
 	for s := range j.steps {
-		from := j.flow.Steps[s].Channel
-		if slices.Contains(ch.DeadLetters, from) && (e.Detail.Origin == -1 || int16(from) == e.Detail.Origin) && j.needs(s) && len(j.steps[s].came()) > 0 {
+		step := &j.flow.Steps[s]
+		from := e.Detail.Origin == -1 && slices.Contains(ch.DeadLetters, step.Channel) || int16(step.Channel) == e.Detail.Origin
+		if from && j.verdict.Outcome < 0 && step.outcomes&j.reach != 0 && j.needs(s) {
 			return true
 		}
 	}

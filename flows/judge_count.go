@@ -131,11 +131,11 @@ func (j *judge) badCount(s int) {
 	})
 }
 
-// lacking is a step that the program needs and that is absent, -1 for none. Of a
-// chain that is not there whole nothing is known for sure.
+// lacking is a step that the program needs and that is absent, or may not be there
+// whole, -1 for none.
 func (j *judge) lacking(p *program) int {
 	for _, s := range p.needs {
-		if j.chain.Full || j.absent(s) {
+		if j.mayHaveMore(s) || j.absent(s) {
 			return s
 		}
 	}

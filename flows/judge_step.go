@@ -26,8 +26,11 @@ func (j *judge) judgeStep(s int) {
 		j.surplus(step, o, i)
 	}
 	for n, e := range kept {
-		if !j.chain.Full {
-			j.judgeOrder(step, e)
+		if j.mayRepeat(e) {
+			continue
+		}
+		j.judgeOrder(step, e)
+		if j.firmBase(step) {
 			j.judgeDeadline(s, n, e)
 		}
 		for _, check := range step.checks {
@@ -179,7 +182,7 @@ func (j *judge) compare(a, b *correlate.Entry) order {
 func (j *judge) judgeOrder(step *Step, e *correlate.Entry) {
 	for _, a := range step.After {
 		last := j.steps[a].last()
-		if last == nil {
+		if last == nil || j.mayRepeat(last) {
 			continue
 		}
 		switch j.compare(e, last) {

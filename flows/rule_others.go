@@ -33,11 +33,17 @@ type latencies struct {
 	rule  *Rule
 	flow  *Flow
 	spans []time.Duration
+	// partial tells that some chains were not kept whole.
+	partial bool
 }
 
 // observe notes the time between the two steps of a judged chain: from the
 // first message of the one to the last of the other.
 func (l *latencies) observe(j *judge) {
+	if j.partial() {
+		l.partial = true
+		return
+	}
 	from, to := j.steps[l.rule.from], j.steps[l.rule.to]
 	if from.last() == nil || to.last() == nil {
 		return
@@ -50,9 +56,12 @@ func (l *latencies) observe(j *judge) {
 	l.spans = append(l.spans, b.Seen.Sub(a.Seen))
 }
 
-func (l *latencies) report() []Finding {
+func (l *latencies) report() ([]Finding, []Unknown) {
+	if l.partial {
+		return nil, []Unknown{{Reason: "rule " + l.rule.Name + ": not all chains were kept whole"}}
+	}
 	if len(l.spans) == 0 {
-		return nil
+		return nil, nil
 	}
 	slices.Sort(l.spans)
 	var findings []Finding
@@ -68,7 +77,7 @@ func (l *latencies) report() []Finding {
 			Expected: limit.key + " at most " + spell(limit.max), Actual: spell(got),
 		})
 	}
-	return findings
+	return findings, nil
 }
 
 // rankOf is the nearest rank of a percentile among n values, from 1 to n. It

@@ -214,6 +214,16 @@ func (j *judged) expected(s int) bool {
 	return false
 }
 
+// listed reports whether an outcome in reach lists the step.
+func (j *judged) listed(s int) bool {
+	for o, outcome := range j.flow.outcomes() {
+		if j.reach[o] && slices.Contains(outcome.Steps, s) {
+			return true
+		}
+	}
+	return false
+}
+
 // judgeConflicts finds messages with the id of an earlier one of their channel
 // and other content, and further messages where only redeliveries are allowed
 // (rule 15).
@@ -282,6 +292,13 @@ func (j *judged) altered(m *msg) *msg {
 		}
 	}
 	placed := m.copied && d.Placed
+	for s := range j.steps {
+		on := j.flow.Steps[s].Channel
+		its := from < 0 && slices.Contains(m.ch.DeadLetters, on) || on == from
+		if !placed && its && j.outcome < 0 && j.listed(s) && j.lacks(s) {
+			return nil // what is absent may be the origin
+		}
+	}
 	var candidates []*msg
 	channels := map[int]bool{}
 	for _, o := range j.order {

@@ -78,7 +78,7 @@ func (g *generator) plantReroute(d *draft, p *Planted) bool {
 
 // plantMisdirection gives a message to a chain that has one of its step already.
 func (g *generator) plantMisdirection(d *draft, p *Planted) bool {
-	if !g.one(d) || d.origin != nil {
+	if !g.one(d) || d.origin != nil || g.wish.Hours { // that chain may be forgotten
 		return false
 	}
 	for _, o := range g.drafts {
