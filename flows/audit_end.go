@@ -61,9 +61,12 @@ func (a *Audit) done(c *correlate.Chain, early bool) {
 // verdict judges a chain, given the scenarios that it is of: an outcome that
 // they ask for goes before another that the chain has as well.
 func (a *Audit) verdict(c *correlate.Chain, mine []*scenarioRun) Verdict {
-	a.judge.want = -1
+	a.judge.want, a.judge.grace = -1, 0
 	for _, s := range mine {
 		a.judge.want = slices.IndexFunc(a.flow.Outcomes, func(o Outcome) bool { return o.Name == s.mark.Outcome })
+		if s.attempt != nil {
+			a.judge.grace = max(a.judge.grace, s.attempt.probe.Grace)
+		}
 	}
 	return a.judge.judge(c, a.horizon)
 }

@@ -19,7 +19,6 @@ type attempt struct {
 	runs  []*scenarioRun     // one for each chain
 	sends []*message.ProbeMark
 	did   []Deed
-	grace bool
 	end   *message.ProbeMark // nil while it is not over
 	// effects are those of its chains, once they are done.
 	effects  []effect
@@ -70,7 +69,7 @@ func (a *Audit) beginTry(m *message.Mark) {
 	s := a.newRun(m)
 	t := a.attempts[m.ID]
 	if t == nil {
-		t = &attempt{id: m.ID, probe: m.Probe, grace: m.Probe.Grace > 0}
+		t = &attempt{id: m.ID, probe: m.Probe}
 		a.attempts[m.ID] = t
 		a.tries = append(a.tries, t)
 	}
@@ -148,7 +147,12 @@ func (a *Audit) recognise(c *correlate.Chain, t *attempt, extra map[uint64]bool)
 			continue
 		}
 		seen := map[int16]bool{} // two channels may have one address
-		for j := range c.Entries {
+		for n := range c.Entries {
+			// Of messages that are alike, what was sent again is the last.
+			j := n
+			if p.Extra {
+				j = len(c.Entries) - 1 - n
+			}
 			e := &c.Entries[j]
 			if _, known := extra[e.Seq]; known || seen[e.Channel] || !a.sameAddress(p.Channel, int(e.Channel)) || digestOf(e) != p.Digest {
 				continue
@@ -192,10 +196,16 @@ func (a *Audit) concludeChain(c *correlate.Chain, v *Verdict, mine []*scenarioRu
 	}
 	for i := range c.Entries {
 		e := &c.Entries[i]
-		if own[e.Seq] { // an extra
+		if extra, mine := own[e.Seq]; extra || mine && reordered(attempts) {
 			a.ours[Evidence{a.flow.Channels[e.Channel].Name, e.Position}] = true
 		}
 	}
+}
+
+// reordered reports whether the order of the triggers themselves is a probe's
+// doing.
+func reordered(attempts []*attempt) bool {
+	return slices.ContainsFunc(attempts, func(t *attempt) bool { return t.probe.Kind == "reorder" })
 }
 
 // notOurs leaves out what a rule found of messages that a probe sent.

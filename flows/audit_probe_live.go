@@ -93,7 +93,7 @@ func (a *Audit) Unsettled(id string) bool {
 	if len(runs) < 2 {
 		return false
 	}
-	n := learn(runs)
+	n := learn(a.flow, runs)
 	return slices.ContainsFunc(tries, func(all []effect) bool {
 		return slices.ContainsFunc(n.compare(all), func(d difference) bool { return d.changed != "" })
 	})

@@ -71,7 +71,7 @@ func (p *probeReport) gather() {
 		p.doubt = "what varies by itself could not be learnt from a second run of the scenario: " + why
 	}
 	if p.doubt == "" {
-		p.norm = learn(runs)
+		p.norm = learn(p.audit.flow, runs)
 	}
 }
 
@@ -121,7 +121,7 @@ func (p *probeReport) try(t *attempt) TryResult {
 	r.Chains = names
 	var found []Finding
 	doubt := cmp.Or(t.doubt(), p.doubt)
-	if doubt == "" {
+	if doubt == "" && t.probe.Kind != "reorder" {
 		found = p.differences(t)
 	}
 	kinds := p.settle(t, names, found)
@@ -137,6 +137,9 @@ func (p *probeReport) try(t *attempt) TryResult {
 		p.unknown(chain, t.label(), doubt)
 	default:
 		r.Text = fmt.Sprintf("no effect more than the %s of the scenario itself", count(len(t.effects), "message"))
+		if t.probe.Kind == "reorder" {
+			r.Text = "the flow's rules hold"
+		}
 	}
 	return r
 }
@@ -154,13 +157,18 @@ func count(n int, what string) string {
 func (p *probeReport) settle(t *attempt, chains []string, found []Finding) []string {
 	a := p.audit
 	var texts []string
+	tell := func(f *Finding) {
+		if text := string(f.Kind) + ": " + f.Text; !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
 	said := func(f *Finding) bool {
 		switch f.Kind {
 		case Duplicate, Unexpected, DeadLettered, Conflict:
 		default:
 			return false
 		}
-		return f.Rule == "" && slices.ContainsFunc(found, func(n Finding) bool { return n.Evidence[0] == f.Evidence[0] })
+		return f.Rule == "" && slices.ContainsFunc(found, func(n Finding) bool { return n.firstEvidence() == f.firstEvidence() })
 	}
 	kept := a.result.Findings[:0]
 	for i := range a.result.Findings {
@@ -169,18 +177,42 @@ func (p *probeReport) settle(t *attempt, chains []string, found []Finding) []str
 			kept = append(kept, f)
 			continue
 		}
-		if said(&f) {
+		if said(&f) || p.excused(t, &f) {
 			continue
 		}
 		f.Probe = t.label()
-		texts = append(texts, string(f.Kind)+": "+f.Text)
+		tell(&f)
 		kept = append(kept, f)
 	}
 	a.result.Findings = append(kept, found...)
-	for _, f := range found {
-		texts = append(texts, string(f.Kind)+": "+f.Text)
+	for i := range found {
+		tell(&found[i])
 	}
 	return texts
+}
+
+// excused reports whether what the flow found is what the probe asks for: another
+// content may be refused to a dead-letter channel, and the order of the triggers is
+// the probe's own.
+func (p *probeReport) excused(t *attempt, f *Finding) bool {
+	a := p.audit
+	switch t.probe.Kind {
+	case "conflict":
+		at, ok := a.intake.channels[f.firstEvidence().Channel]
+		return ok && (f.Kind == DeadLettered || f.Kind == Unexpected) && a.flow.Channels[at].DeadLetters != nil
+	case "reorder":
+		return f.Kind == OutOfOrder && !slices.ContainsFunc(f.Evidence, func(e Evidence) bool { return !a.ours[e] })
+	default:
+		return false
+	}
+}
+
+// firstEvidence is the first message that the finding rests on; zero for none.
+func (f *Finding) firstEvidence() Evidence {
+	if len(f.Evidence) == 0 {
+		return Evidence{}
+	}
+	return f.Evidence[0]
 }
 
 // differences are the findings of the comparison.
@@ -203,7 +235,7 @@ func (p *probeReport) difference(t *attempt, d *difference) (Finding, bool) {
 	}
 	did := t.summary()
 	switch {
-	case d.fewer:
+	case d.fewer, d.dead && t.probe.Kind == "conflict":
 		return f, false
 	case d.surplus:
 		f.Text = fmt.Sprintf("%s, and %s came %s instead of %s", did, d.group, times(d.count), times(d.most))

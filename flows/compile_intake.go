@@ -28,6 +28,8 @@ const (
 // intakePlan is how a channel's messages are reduced to entries.
 type intakePlan struct {
 	when, time, messageID, original *expression.Program
+	// idField is what messageID reads, where it is one field.
+	idField *expression.Field
 
 	clock  clock
 	format format
@@ -68,6 +70,11 @@ func (c *compiler) compileIntake(from *source.Channel, to *Channel) {
 	plan := &to.intake
 	plan.when = c.messageProgram(at, from.When)
 	plan.messageID = c.messageProgram(at, from.MessageID)
+	if from.MessageID.IsSet() && plan.messageID != nil {
+		if expr := c.parse(from.MessageID, c.messageScope()); len(expr.Uses) == 1 && expr.Uses[0].Field.String() == from.MessageID.Value {
+			plan.idField = &expr.Uses[0].Field
+		}
+	}
 	plan.original = c.messageProgram(at, from.Original)
 	switch from.Time.Value {
 	case "":

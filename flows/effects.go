@@ -19,6 +19,7 @@ type effect struct {
 	place  Evidence
 	fields []leaf // by path
 	raw    uint64 // of its key and payload, verbatim
+	dead   bool   // it is on a dead-letter channel
 	again  bool   // a verbatim repeat is allowed
 	lost   bool   // its payload was not kept
 	chain  string // the name of its chain, with the ids
@@ -97,7 +98,7 @@ func (a *Audit) effectsOf(id string, own map[uint64]bool, nth int) []effect {
 			continue
 		}
 		ch := &a.flow.Channels[e.Channel]
-		x := effect{place: Evidence{ch.Name, e.Position}, group: "a message on " + ch.Name + " that is no step"}
+		x := effect{place: Evidence{ch.Name, e.Position}, dead: ch.DeadLetters != nil, group: "a message on " + ch.Name + " that is no step"}
 		if e.Step != correlate.NoStep {
 			step := &a.flow.Steps[e.Step]
 			x.step, x.group, x.again = step.Name, step.Name, step.Repeatable

@@ -11,6 +11,7 @@ import (
 // how often, and what varies by itself.
 type norm struct {
 	groups map[string]*groupNorm
+	flow   *Flow
 }
 
 // groupNorm is the norm of one kind of effect.
@@ -23,9 +24,10 @@ type groupNorm struct {
 	first []effect        // of the scenario's own run
 }
 
-// learn finds the norm of plain runs; the first is the scenario's own.
-func learn(runs [][]effect) *norm {
-	n := &norm{groups: map[string]*groupNorm{}}
+// learn finds the norm of plain runs; the first is the scenario's own. What the
+// flow's `noise:` names is noise, whether it varied or not.
+func learn(f *Flow, runs [][]effect) *norm {
+	n := &norm{groups: map[string]*groupNorm{}, flow: f}
 	for _, run := range runs {
 		for _, e := range run {
 			if n.groups[e.group] == nil {
@@ -34,12 +36,12 @@ func learn(runs [][]effect) *norm {
 		}
 	}
 	for group, g := range n.groups {
-		g.learn(group, runs)
+		g.learn(n, group, runs)
 	}
 	return n
 }
 
-func (g *groupNorm) learn(group string, runs [][]effect) {
+func (g *groupNorm) learn(n *norm, group string, runs [][]effect) {
 	of := make([][]effect, len(runs))
 	for i, run := range runs {
 		of[i] = slices.DeleteFunc(slices.Clone(run), func(e effect) bool { return e.group != group })
@@ -49,6 +51,10 @@ func (g *groupNorm) learn(group string, runs [][]effect) {
 		g.most, g.least = max(g.most, len(of[i])), min(g.least, len(of[i]))
 	}
 	for _, path := range paths(of) {
+		if n.declared(of, path) {
+			g.noise[path] = true
+			continue
+		}
 		first := values(of[0], path)
 		for _, other := range of[1:] {
 			if !alike(first, values(other, path), g.most == g.least) {
@@ -64,6 +70,19 @@ func (g *groupNorm) learn(group string, runs [][]effect) {
 			g.have[t] = max(g.have[t], n)
 		}
 	}
+}
+
+// declared reports whether the flow names the path of these effects as noise.
+func (n *norm) declared(of [][]effect, path string) bool {
+	step := ""
+	for _, run := range of {
+		if len(run) > 0 {
+			step = run[0].step
+		}
+	}
+	return slices.ContainsFunc(n.flow.Noise, func(noise Noise) bool {
+		return (noise.Step < 0 || n.flow.Steps[noise.Step].Name == step) && noise.Covers(path)
+	})
 }
 
 // alike compares how often things came; where counts vary by themselves, only

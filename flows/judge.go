@@ -67,6 +67,9 @@ type judge struct {
 	// want is the outcome that the chain's scenario must have, -1 for none: it
 	// goes before others that the chain has as well.
 	want int
+	// grace is how much longer than its deadlines the chain may take; then what
+	// comes late is not told.
+	grace time.Duration
 	// sameTime counts, by step and over all chains, the messages that bear their
 	// predecessor's very time, so that a deadline between them means nothing.
 	sameTime []int

@@ -124,6 +124,7 @@ func (j *judge) lack(outcome, s int) lack {
 		return lack{missing: true}
 	}
 	b := j.base(step)
+	b.limit += j.grace
 	until, arrival := max(b.seen, b.time).Add(b.limit), true
 	if j.horizon.Channels[step.Channel].Timed && b.time.Known() {
 		until, arrival = b.time.Add(b.limit), false

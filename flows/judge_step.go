@@ -259,6 +259,8 @@ func (j *judge) judgeDeadline(s, n int, e *correlate.Entry) {
 	step := &j.flow.Steps[s]
 	b := j.base(step)
 	switch {
+	case j.grace > 0:
+		return
 	case b.open && (step.Optional || n >= j.steps[s].min):
 		return // what is not required has no deadline but its own
 	case step.Within > 0 && j.awaits(step):

@@ -140,6 +140,12 @@ func (s *Scenario) Label(kase Case) string {
 
 // idsOf are the tying ids that the flow's correlate finds in a trigger.
 func (in *intake) idsOf(t *Trigger) map[string]string {
+	ids, _ := in.identity(t)
+	return ids
+}
+
+// identity is the ids and the step of a trigger.
+func (in *intake) identity(t *Trigger) (map[string]string, int16) {
 	ch := &in.flow.Channels[t.Channel]
 	o := &message.Observation{Message: t.Message, Channel: ch.Name, Seen: time.Unix(0, 0)}
 	if ch.intake.keyless {
@@ -153,13 +159,13 @@ func (in *intake) idsOf(t *Trigger) map[string]string {
 	}
 	m, mine := in.read(t.Channel, in.flow.Masked(o))
 	if !mine || m.Entry.Step == correlate.NoStep {
-		return nil
+		return nil, correlate.NoStep
 	}
 	ids := map[string]string{}
 	for _, id := range m.IDs {
 		ids[in.flow.IDs[id.Name].Name] = id.Value
 	}
-	return ids
+	return ids, m.Entry.Step
 }
 
 func (s *send) trigger(f *Flow, frame *expression.Frame) (*Trigger, error) {

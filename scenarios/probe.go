@@ -17,10 +17,16 @@ type try struct {
 	probe, name string // "" and "": a plain repeat
 	alone       bool   // nothing else may run beside it
 	twice       string // what it is to send each trigger again at once; "": it does not
-	acts        []act  // what is left to do, in this order
-	busy        bool   // one of them is under way
-	grace       time.Duration
-	triggers    []flows.Trigger // what was sent, once it was
+	// vary makes the i-th trigger as it is sent again; nil: as it was.
+	vary     func(in *instance, i int) (flows.Trigger, error)
+	acts     []act // what is left to do, in this order
+	busy     bool  // one of them is under way
+	grace    time.Duration
+	after    string          // the step after which its acts are due
+	reversed bool            // its triggers are sent last first
+	triggers []flows.Trigger // what was sent, once it was
+	// seen is what came of them before the act under way, by step.
+	seen map[string][]flows.Trigger
 }
 
 // act is something that a try does once.
@@ -34,8 +40,9 @@ type moment uint8
 
 // The moments.
 const (
-	inFlight moment = iota // once an effect was seen
-	atEnd                  // once all is quiet
+	inFlight  moment = iota // once an effect was seen
+	afterStep               // once the try's step was seen
+	atEnd                   // once all is quiet
 )
 
 // acting reports whether the instance's try has something under way.
@@ -88,13 +95,22 @@ func (r *runner) wasSent(s sending) error {
 // actInFlight does what is due while the first is under way: once an effect of it
 // was seen, or nothing more is to come.
 func (r *runner) actInFlight(ctx context.Context, in *instance) {
-	if in.done || in.try == nil || in.try.busy || len(in.try.acts) == 0 || in.try.acts[0].when != inFlight {
+	if in.done || in.try == nil || in.try.busy || len(in.try.acts) == 0 || in.try.acts[0].when == atEnd {
 		return
 	}
-	if in.decided.IsZero() && len(r.audit.Effects(in.id)) == 0 {
+	if in.decided.IsZero() && !r.isDue(in) {
 		return
 	}
 	r.act(ctx, in)
+}
+
+// isDue reports whether what the next act waits for was seen.
+func (r *runner) isDue(in *instance) bool {
+	effects := r.audit.Effects(in.id)
+	if in.try.acts[0].when == afterStep {
+		return slices.ContainsFunc(effects, func(p flows.Place) bool { return p.Step == in.try.after })
+	}
+	return len(effects) > 0
 }
 
 // actAtEnd does what is due once all is quiet; false where nothing is left to do.
@@ -111,6 +127,7 @@ func (r *runner) act(ctx context.Context, in *instance) {
 	next := in.try.acts[0]
 	in.try.acts, in.try.busy = in.try.acts[1:], true
 	in.decided, in.asked = time.Time{}, false
+	in.try.seen = r.seen(in)
 	r.work.Go(func() {
 		s := sending{instance: in, act: true}
 		s.err = next.do(ctx, &s)
@@ -208,6 +225,7 @@ func (r *runner) skip(of *instance, name, why string) error {
 // spawn queues an instance of the scenario for a try.
 func (r *runner) spawn(of *instance, t *try) {
 	in := &instance{scenario: of.scenario, kase: of.kase, id: r.cfg.NewID(), of: of, try: t}
+	t.grace = r.limit(of)
 	of.open++
 	if t.probe == "" {
 		of.learnt++
@@ -221,10 +239,20 @@ func (r *runner) spawn(of *instance, t *try) {
 }
 
 // tries are the variations of a probe; why says why it cannot be tried.
-func (r *runner) tries(_ *instance, name string) (tries []*try, why string) {
+func (r *runner) tries(of *instance, name string) (tries []*try, why string) {
 	switch name {
 	case "duplicate":
 		return r.duplicates(), ""
+	case "same-key":
+		return r.sameKey(), ""
+	case "conflict":
+		return r.conflicts(of)
+	case "redeliver":
+		return r.redeliveries(of)
+	case "late":
+		return r.late(of)
+	case "reorder":
+		return r.reorders(of)
 	default:
 		return nil, fmt.Sprintf("flowcheck does not serve the probe %s yet", name)
 	}

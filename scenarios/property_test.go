@@ -98,9 +98,9 @@ func (p plan) service() service {
 		case "double":
 			return []out{{body: b}, {body: b}}
 		case "short":
-			return []out{{40 * time.Millisecond, b}}
+			return []out{{after: 40 * time.Millisecond, body: b}}
 		case "long":
-			return []out{{2200 * time.Millisecond, b}}
+			return []out{{after: 2200 * time.Millisecond, body: b}}
 		default:
 			return honest(from, b)
 		}

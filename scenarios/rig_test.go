@@ -1,6 +1,7 @@
 package scenarios_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/flowcheck/flowcheck/brokers"
@@ -80,6 +81,7 @@ type body = map[string]any
 type out struct {
 	after time.Duration
 	body  body
+	to    string // "": the next channel
 }
 
 // service tells what the system makes of a message that comes from a channel.
@@ -92,7 +94,7 @@ func honest(_ string, b body) []out { return []out{{body: b}} }
 func slowly(channel string, d time.Duration) service {
 	return func(from string, b body) []out {
 		if from == channel {
-			return []out{{d, b}}
+			return []out{{after: d, body: b}}
 		}
 		return honest(from, b)
 	}
@@ -217,7 +219,7 @@ func (r *rig) handle(ctx context.Context, s service, e message.Event, to string)
 		if !pause(ctx, o.after) {
 			return false
 		}
-		r.emit(to, o.body)
+		r.emit(cmp.Or(o.to, to), o.body)
 	}
 	return true
 }
@@ -296,7 +298,7 @@ func (r *rig) nothingLeft() {
 func (r *rig) sameOffline(live *flows.Result) {
 	r.Helper()
 	offline := r.verify()
-	if diff := cmp.Diff(judged(live), judged(offline)); diff != "" {
+	if diff := gocmp.Diff(judged(live), judged(offline)); diff != "" {
 		r.Errorf("the run (-) and a verify of its recording (+) differ:\n%s\n%s", diff, r.tape.text(r))
 	}
 	for _, w := range live.Warnings {

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ type runner struct {
 	all, queue []*instance
 	alone      []*instance // those that nothing else may run beside
 	probing    bool        // some scenario has probes to be tried
+	raws       raws
 	active     []*instance
 	sent       chan sending
 	work       sync.WaitGroup // publishers and catch-ups under way
@@ -142,6 +144,9 @@ func (r *runner) rest() {
 func (r *runner) take(e message.Event) error {
 	if e.Observation != nil {
 		r.messages++
+		if r.probing {
+			r.raws.keep(e.Observation)
+		}
 		e.Observation = r.cfg.Flow.Masked(timely(e.Observation))
 		r.lag.note(e.Observation)
 	}
@@ -169,7 +174,9 @@ func (r *runner) start(ctx context.Context) error {
 			}
 		}
 		if in.try != nil {
-			in.try.triggers = triggers
+			if in.try.triggers = triggers; in.try.reversed {
+				slices.Reverse(triggers)
+			}
 		}
 		r.active = append(r.active, in)
 		r.work.Go(func() { r.publish(ctx, in, triggers) })
@@ -223,7 +230,7 @@ func repeated(marks []*message.Mark, m *message.Mark) bool {
 func (r *runner) publish(ctx context.Context, in *instance, triggers []flows.Trigger) {
 	s := sending{instance: in}
 	for i := range triggers {
-		if s.err = r.publishOne(ctx, in, &triggers[i], &s); s.err != nil {
+		if s.err = r.publishOne(ctx, &s, triggers, i); s.err != nil {
 			s.err = fmt.Errorf("scenario %q: %w", in.scenario.Label(in.kase), s.err)
 			break
 		}
@@ -232,7 +239,8 @@ func (r *runner) publish(ctx context.Context, in *instance, triggers []flows.Tri
 }
 
 // publishOne sends a trigger, and again at once where a probe does that.
-func (r *runner) publishOne(ctx context.Context, in *instance, t *flows.Trigger, s *sending) error {
+func (r *runner) publishOne(ctx context.Context, s *sending, triggers []flows.Trigger, i int) error {
+	in, t := s.instance, &triggers[i]
 	receipt, err := r.send(ctx, t)
 	if err != nil {
 		return err
@@ -244,10 +252,7 @@ func (r *runner) publishOne(ctx context.Context, in *instance, t *flows.Trigger,
 	if in.try == nil || in.try.twice == "" {
 		return nil
 	}
-	if receipt, err = r.send(ctx, t); err == nil {
-		s.marks = append(s.marks, r.sentMark(in, t, receipt, in.try.twice))
-	}
-	return err
+	return r.sendAgain(ctx, s, i, in.try.twice)
 }
 
 // tell gives the loop the word of a publisher.
