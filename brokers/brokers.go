@@ -93,6 +93,14 @@ type Channel struct {
 	SNS         string   // topic name or ARN
 	SQS         string   // queue name, URL or ARN
 
+	Path    string   // HTTP: what the system calls; a pattern of net/http's ServeMux
+	Method  string   // HTTP; "": every method
+	Answers []Answer // HTTP: one after the other, the last again and again; none: 200
+
+	Query   string        // SQL: a SELECT whose rows are messages
+	RowKeys []string      // SQL: the columns that tell rows apart; none: the first
+	Every   time.Duration // SQL: how often it is asked; 0: 200 ms
+
 	Firehose  bool // RabbitMQ: tap: firehose
 	Intrusive bool // SQS: consuming the queue is allowed
 	Envelope  bool // SNS, SQS: the payload is SNS's envelope as it came, not what is in it
@@ -101,6 +109,17 @@ type Channel struct {
 	// those that the broker knows to have live members.
 	Consumers []string
 }
+
+// Answer is what a caller over HTTP gets.
+type Answer struct {
+	Status  int // 0: 200
+	Headers []AnswerHeader
+	Body    []byte
+	Delay   time.Duration
+}
+
+// AnswerHeader is a header of an answer.
+type AnswerHeader struct{ Name, Value string }
 
 // StartAt tells where a tap begins.
 type StartAt string
