@@ -1,5 +1,5 @@
 // Package testbroker starts and stops real brokers for tests: Apache Kafka, RabbitMQ, and the emulators
-// ministack (SNS and SQS) and ElasticMQ (SQS).
+// ministack (SNS and SQS) and ElasticMQ (SQS); and PostgreSQL.
 //
 // Every broker is a plain child process with its own free ports on 127.0.0.1 and its own data directory. It is
 // started without a shell, counted as ready once it answers, and ended by its process id. What has to be
@@ -39,7 +39,7 @@ func (o Options) home() string {
 
 // Broker is a running broker. Its methods may be called from any goroutine.
 type Broker struct {
-	Name       string // "kafka", "rabbitmq", "ministack" or "elasticmq"
+	Name       string // "kafka", "rabbitmq", "ministack", "elasticmq" or "postgres"
 	URL        string // Kafka: host:port; RabbitMQ: amqp URL with the login; else: http URL
 	Management string // RabbitMQ: http URL of the management API, with the login; else ""
 	Stream     string // RabbitMQ: host:port of the stream protocol; else ""

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/user"
 	"strings"
 	"syscall"
 	"time"
@@ -20,7 +21,8 @@ type process struct {
 	args []string
 	env  []string // added to the environment of this process
 	dir  string
-	log  string // file that collects what it prints
+	log  string     // file that collects what it prints
+	user *user.User // whom it runs as; nil: this user
 
 	ready func(context.Context) error // nil error once it answers
 
@@ -41,7 +43,7 @@ func (p *process) start(ctx context.Context) error {
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Dir = p.dir
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr = asUser(p.user)
 	if err := cmd.Start(); err != nil {
 		return err
 	}

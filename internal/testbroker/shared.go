@@ -14,6 +14,7 @@ const (
 	EnvManagement = "FLOWCHECK_TEST_RABBITMQ_MANAGEMENT" // http URL
 	EnvMinistack  = "FLOWCHECK_TEST_MINISTACK"           // http URL
 	EnvElasticMQ  = "FLOWCHECK_TEST_ELASTICMQ"           // http URL
+	EnvPostgres   = "FLOWCHECK_TEST_POSTGRES"            // postgres URL
 	EnvHome       = "FLOWCHECK_TEST_HOME"                // directory with installed brokers
 	EnvNoSkip     = "FLOWCHECK_NO_SKIP"                  // "1": a test that lacks its broker fails
 )
@@ -47,6 +48,12 @@ func Ministack(t testing.TB) string {
 func ElasticMQ(t testing.TB) string {
 	t.Helper()
 	return shared(t, EnvElasticMQ, "elasticmq")
+}
+
+// Postgres is the URL, login included, of the PostgreSQL that all tests share.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	return shared(t, EnvPostgres, "postgres")
 }
 
 func shared(t testing.TB, env, broker string) string {

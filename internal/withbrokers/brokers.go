@@ -34,6 +34,7 @@ func kinds() []kind {
 		{"rabbitmq", []variable{{testbroker.EnvRabbitMQ, url}, {testbroker.EnvManagement, management}}, installRabbitMQ, testbroker.StartRabbitMQ},
 		{"ministack", []variable{{testbroker.EnvMinistack, url}}, installMinistack, testbroker.StartMinistack},
 		{"elasticmq", []variable{{testbroker.EnvElasticMQ, url}}, installElasticMQ, testbroker.StartElasticMQ},
+		{"postgres", []variable{{testbroker.EnvPostgres, url}}, installPostgres, testbroker.StartPostgres},
 	}
 }
 

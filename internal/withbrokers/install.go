@@ -70,41 +70,63 @@ func installMinistack(ctx context.Context, home string) error {
 	return command(ctx, nil, filepath.Join(dir, "bin", "pip"), "install", "-q", "ministack=="+testbroker.MinistackVersion)
 }
 
-// installRabbitMQ installs Debian's package, which only root may, and keeps the packaged service from starting.
-func installRabbitMQ(ctx context.Context, _ string) error {
+// installRabbitMQ installs Debian's package, and keeps the packaged service from starting.
+func installRabbitMQ(ctx context.Context, home string) error {
 	if exists(testbroker.RabbitMQServer) {
 		return nil
 	}
-	const remedy = "sudo apt-get install -y --no-install-recommends rabbitmq-server"
+	if err := installPackage(ctx, home, "rabbitmq-server"); err != nil {
+		return err
+	}
+	if exists("/run/systemd/system") {
+		return command(ctx, nil, "systemctl", "disable", "rabbitmq-server", "epmd.socket")
+	}
+	return nil
+}
+
+// installPostgres installs Debian's package, and keeps the packaged service from starting.
+func installPostgres(ctx context.Context, home string) error {
+	if testbroker.PostgresBin() != "" {
+		return nil
+	}
+	if err := installPackage(ctx, home, "postgresql"); err != nil {
+		return err
+	}
+	if exists("/run/systemd/system") {
+		return command(ctx, nil, "systemctl", "disable", "postgresql")
+	}
+	return nil
+}
+
+// installPackage installs one of Debian's packages, which only root may, and has none of them start a service.
+func installPackage(ctx context.Context, home, name string) error {
+	remedy := "sudo apt-get install -y --no-install-recommends " + name
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("not installed, and only root may: %s", remedy)
 	}
 	if err := programs(remedy, "apt-get"); err != nil {
 		return err
 	}
+	unlock, err := lock(filepath.Join(home, "packages.lock")) // the policy on services is one for all
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	allow, err := forbidServices("/usr/sbin/policy-rc.d")
 	if err != nil {
 		return err
 	}
 	defer allow()
 	env := []string{"DEBIAN_FRONTEND=noninteractive"}
-	install := []string{
-		"apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300",
-		"install", "--no-install-recommends", "rabbitmq-server",
+	install := []string{"apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "install", "--no-install-recommends", name}
+	if command(ctx, env, install...) == nil {
+		return nil
 	}
-	if err := command(ctx, env, install...); err != nil {
-		// A machine whose package lists are missing or old.
-		if err := command(ctx, env, "apt-get", "-q", "update"); err != nil {
-			return err
-		}
-		if err := command(ctx, env, install...); err != nil {
-			return err
-		}
+	// A machine whose package lists are missing or old.
+	if err := command(ctx, env, "apt-get", "-q", "update"); err != nil {
+		return err
 	}
-	if exists("/run/systemd/system") {
-		return command(ctx, nil, "systemctl", "disable", "rabbitmq-server", "epmd.socket")
-	}
-	return nil
+	return command(ctx, env, install...)
 }
 
 // forbidServices lets Debian's packages start no service until allow is called. A policy that the machine already
