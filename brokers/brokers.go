@@ -71,6 +71,8 @@ type Adapter struct {
 	Kind string
 	// Schemes are the URL schemes that select the adapter.
 	Schemes []string
+	// TapOnly: nothing can be published.
+	TapOnly bool
 	// Check reports what is wrong with a channel without asking a broker, or nil.
 	Check func(Channel) error
 	// OpenTapper and OpenPublisher connect. They fail with ErrUnreachable or

@@ -28,6 +28,7 @@ func Adapter() brokers.Adapter {
 	return brokers.Adapter{
 		Kind:          kind,
 		Schemes:       []string{kind, "https"},
+		TapOnly:       true,
 		Check:         check,
 		OpenTapper:    openTapper,
 		OpenPublisher: openPublisher,
