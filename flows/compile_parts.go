@@ -68,6 +68,8 @@ func (c *compiler) compileChannel(from *source.Channel, to *Channel) {
 	to.Topic, to.Exchange, to.Queue = c.needed(from.Topic), c.text(from.Exchange), c.needed(from.Queue)
 	to.Stream, to.SNS, to.SQS = c.needed(from.Stream), c.needed(from.SNS), c.needed(from.SQS)
 	to.RoutingKeys, to.Consumers = c.texts(from.RoutingKeys), c.texts(from.Consumers)
+	to.Path, to.Method, to.Query = c.needed(from.Path), c.text(from.Method), c.needed(from.Query)
+	to.RowKeys, to.Every, to.Answers = c.texts(from.RowKeys), c.duration(from.Every, 0), c.answers(from.Answers)
 	to.Lacking, c.lacking = c.lacking, false
 	to.Firehose, to.Intrusive = from.Tap.Value == "firehose", from.Intrusive
 	to.Only = from.Only

@@ -76,6 +76,10 @@ type Channel struct {
 	// Address of the channel on its broker; see source.Channel.
 	Topic, Exchange, Queue, Stream, SNS, SQS string
 	RoutingKeys, Consumers                   []string
+	Path, Method, Query                      string
+	RowKeys                                  []string
+	Every                                    time.Duration
+	Answers                                  []Answer
 	Firehose, Intrusive, Envelope            bool
 
 	// Only: a message that is no step is unexpected.
@@ -97,6 +101,17 @@ type Registry struct {
 	URL, Username, Password, Token string
 	TLS                            *source.TLS // nil: none
 }
+
+// Answer is what a caller over HTTP gets.
+type Answer struct {
+	Status  int // 0: 200
+	Headers []AnswerHeader
+	Body    []byte
+	Delay   time.Duration
+}
+
+// AnswerHeader is a header of an answer.
+type AnswerHeader struct{ Name, Value string }
 
 // CopyRule tells what a dead-lettered copy must have in common with its origin.
 type CopyRule uint8

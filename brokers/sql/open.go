@@ -40,7 +40,7 @@ func openSQLite(cfg brokers.Config) (*dbsql.DB, error) {
 	_, path, _ := strings.Cut(cfg.URL, ":")
 	path = strings.TrimPrefix(path, "//")
 	if path == "" {
-		return nil, errors.New("the URL names no file: write sqlite:path/to/file")
+		return nil, errors.New("the URL names no file: write sqlite://path/to/file")
 	}
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("%w: %w", brokers.ErrUnreachable, err)

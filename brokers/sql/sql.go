@@ -25,7 +25,7 @@ const kind = "sql"
 const every = 200 * time.Millisecond
 
 // Adapter returns the adapter for URLs of the form postgres://user@host/database,
-// mysql://user@host/database and sqlite:path/to/file. Nothing can be published on it.
+// mysql://user@host/database and sqlite://path/to/file. Nothing can be published on it.
 func Adapter() brokers.Adapter {
 	return brokers.Adapter{
 		Kind:          kind,

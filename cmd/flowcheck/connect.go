@@ -11,15 +11,17 @@ import (
 
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/brokers/aws"
+	"github.com/flowcheck/flowcheck/brokers/http"
 	"github.com/flowcheck/flowcheck/brokers/kafka"
 	"github.com/flowcheck/flowcheck/brokers/rabbitmq"
+	"github.com/flowcheck/flowcheck/brokers/sql"
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/flows/source"
 )
 
 // adapters are the kinds of brokers that flowcheck speaks to.
 func adapters() []brokers.Adapter {
-	return []brokers.Adapter{kafka.Adapter(), rabbitmq.Adapter(), aws.Adapter()}
+	return []brokers.Adapter{kafka.Adapter(), rabbitmq.Adapter(), aws.Adapter(), http.Adapter(), sql.Adapter()}
 }
 
 // system is the brokers of a flow, connected.
@@ -138,6 +140,14 @@ func brokerChannels(f *flows.Flow) []brokers.Channel {
 			Name: ch.Name, Topic: ch.Topic, Exchange: ch.Exchange, RoutingKeys: ch.RoutingKeys, Queue: ch.Queue,
 			Stream: ch.Stream, SNS: ch.SNS, SQS: ch.SQS, Firehose: ch.Firehose, Intrusive: ch.Intrusive,
 			Envelope: ch.Envelope, Consumers: ch.Consumers,
+			Path: ch.Path, Method: ch.Method, Query: ch.Query, RowKeys: ch.RowKeys, Every: ch.Every,
+		}
+		for _, a := range ch.Answers {
+			answer := brokers.Answer{Status: a.Status, Body: a.Body, Delay: a.Delay}
+			for _, h := range a.Headers {
+				answer.Headers = append(answer.Headers, brokers.AnswerHeader(h))
+			}
+			channels[i].Answers = append(channels[i].Answers, answer)
 		}
 	}
 	return channels
@@ -152,8 +162,13 @@ func (a *app) checkChannels(file string, f *flows.Flow) error {
 		if f.Brokers[i].Lacking {
 			continue
 		}
-		if _, _, err := c.config(f, i); err != nil {
+		adapter, _, err := c.config(f, i)
+		if err != nil {
 			errs = append(errs, source.Errorf(f.Brokers[i].At, "%v", err))
+		}
+		if sends := f.SendsTo(i); adapter.TapOnly && len(sends) > 0 {
+			errs = append(errs, source.Errorf(f.Brokers[i].At, "a scenario sends to %s, but nothing can be sent to a broker of the kind %s",
+				strings.Join(sends, ", "), adapter.Kind).WithHint("begin the scenario with a message on another channel, or with call:"))
 		}
 	}
 	for i, ch := range brokerChannels(f) {

@@ -13,6 +13,12 @@ type Channel struct {
 	Stream      Text
 	SNS         Text
 	SQS         Text
+	Path        Text
+	Method      Text     // with Path
+	Answers     []Answer // with Path
+	Query       Text
+	RowKeys     []Text   // with Query
+	Every       Duration // with Query
 
 	When         Text // expression
 	Only         bool
@@ -47,6 +53,12 @@ func channelKeys() []key[Channel] {
 		field("stream", val.word, func(c *Channel) *Text { return &c.Stream }),
 		field("sns", val.word, func(c *Channel) *Text { return &c.SNS }),
 		field("sqs", val.word, func(c *Channel) *Text { return &c.SQS }),
+		field("path", val.word, func(c *Channel) *Text { return &c.Path }),
+		field("method", val.word, func(c *Channel) *Text { return &c.Method }),
+		field("answer", val.answers, func(c *Channel) *[]Answer { return &c.Answers }),
+		field("query", val.word, func(c *Channel) *Text { return &c.Query }),
+		field("row-key", val.texts, func(c *Channel) *[]Text { return &c.RowKeys }),
+		field("every", val.duration, func(c *Channel) *Duration { return &c.Every }),
 		field("when", val.expr, func(c *Channel) *Text { return &c.When }),
 		field("only", val.flag, func(c *Channel) *bool { return &c.Only }),
 		field("dead-letters", val.texts, func(c *Channel) *[]Text { return &c.DeadLetters }),
@@ -106,9 +118,22 @@ func (v val) checkAddress(c Channel) {
 	case v.has("routing-key") && !v.has("exchange"):
 		v.failHint("a routing key belongs to an exchange; a queue is tapped by its own bindings",
 			"%s has a `routing-key` but no `exchange`", what)
+	default:
+		v.checkCompanions(what)
+	}
+}
+
+// checkCompanions reports keys that belong to an address of another kind.
+func (v val) checkCompanions(what string) {
+	for _, k := range []struct{ key, address string }{
+		{"method", "path"}, {"answer", "path"}, {"row-key", "query"}, {"every", "query"},
+	} {
+		if v.has(k.key) && !v.has(k.address) {
+			v.fail("%s has %s but no %s", what, quote(k.key), quote(k.address))
+		}
 	}
 }
 
 func addressKeys() []string {
-	return []string{"topic", "exchange", "queue", "stream", "sns", "sqs"}
+	return []string{"topic", "exchange", "queue", "stream", "sns", "sqs", "path", "query"}
 }

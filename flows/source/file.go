@@ -117,6 +117,7 @@ func sections() []section {
 		{"a channel", "channel", names(channelKeys())},
 		{"`registry`", "registry", names(registryKeys())},
 		{"`schema`", "schema", names(schemaKeys())},
+		{"`answer`", "answer", names(answerKeys())},
 		{"an id", "id", names(idKeys())},
 		{"a step", "step", names(stepKeys())},
 		{"an outcome", "outcome", names(outcomeKeys())},

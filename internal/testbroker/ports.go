@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"testing"
 )
 
 // freePorts finds n different ports that nobody listens on. They are taken from below the range that systems hand
@@ -27,4 +28,14 @@ func freePorts(ctx context.Context, n int) ([]int, error) {
 		ports = append(ports, port)
 	}
 	return nil, errors.Join(ctx.Err(), fmt.Errorf("no %d free ports between %d and %d", n, lowest, highest))
+}
+
+// FreePort finds a port of 127.0.0.1 for what a test starts by itself.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	ports, err := freePorts(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ports[0]
 }
