@@ -152,7 +152,7 @@ func openPublisher(context.Context, brokers.Config) (brokers.Publisher, error) {
 type refusing struct{}
 
 func (refusing) Publish(_ context.Context, ch brokers.Channel, _ brokers.Outgoing) (brokers.Receipt, error) {
-	return brokers.Receipt{}, fmt.Errorf("send to %s: flowcheck listens there: to call the system, begin the scenario with call:", ch.Name)
+	return brokers.Receipt{}, fmt.Errorf("send to %s: flowcheck listens there: to call the system, begin the scenario with a call", ch.Name)
 }
 
 func (refusing) Close() error { return nil }

@@ -58,7 +58,7 @@ func openPublisher(context.Context, brokers.Config) (brokers.Publisher, error) {
 
 type refusing struct{}
 
-var errReadOnly = errors.New("a database is only read here: begin the scenario with a message, or with call:")
+var errReadOnly = errors.New("a database is only read here: begin the scenario with a message, or with a call")
 
 func (refusing) Publish(_ context.Context, ch brokers.Channel, _ brokers.Outgoing) (brokers.Receipt, error) {
 	return brokers.Receipt{}, fmt.Errorf("send to %s: %w", ch.Name, errReadOnly)
