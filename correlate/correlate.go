@@ -157,6 +157,17 @@ type Message struct {
 	Loose []ID
 	// Opens tells that a listed id which no chain has begins one.
 	Opens bool
+
+	hash   uint32 // of the first of IDs
+	hashed bool
+}
+
+// Hash does a part of Engine.Add beforehand, on any goroutine. The IDs are not to
+// change any more.
+func (m *Message) Hash() {
+	if m.hashed = len(m.IDs) > 0; m.hashed {
+		m.hash = canonicalID(m.IDs[0]).hash()
+	}
 }
 
 // Chain is all that belongs to one run through the flow.

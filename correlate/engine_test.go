@@ -234,11 +234,11 @@ func TestOneHashForTwoIDs(t *testing.T) {
 	e := r.engine
 	e.index.add(key(b).hash(), one) // as if a's
 	two := r.add(0, ids(b))
-	if two == one || e.find(key(a)) != one || e.find(key(b)) != two {
+	if two == one || e.find(key(a), key(a).hash()) != one || e.find(key(b), key(b).hash()) != two {
 		t.Error("two ids with one hash became one")
 	}
 	e.release(two, false)
-	if e.find(key(b)) != 0 || e.find(key(a)) != one {
+	if e.find(key(b), key(b).hash()) != 0 || e.find(key(a), key(a).hash()) != one {
 		t.Error("removing one of two ids with one hash")
 	}
 }

@@ -36,14 +36,15 @@ func (g *group) remove(n Number) {
 // reports whether there was a chain.
 func (e *Engine) address(id ID, m *Message) bool {
 	k := canonicalID(id)
-	n := e.find(k)
+	h := k.hash()
+	n := e.find(k, h)
 	switch {
 	case n != 0:
 		if m.Opens {
 			e.spell(n, id, k)
 		}
 	case m.Opens:
-		n = e.tie([]ID{id})
+		n = e.tie([]ID{id}, h)
 	default:
 		k.Value = strings.Clone(k.Value)
 		entry := m.Entry

@@ -29,6 +29,9 @@ func (k key) hash() uint32 {
 	return uint32(h ^ h>>32)
 }
 
+// home is where a slot of the hash is looked for first.
+func (x *index) home(hash uint32) uint32 { return hash & uint32(len(x.slots)-1) }
+
 // from iterates over the chains that may have an id of the hash.
 func (x *index) from(hash uint32) iter.Seq[Number] {
 	return func(yield func(Number) bool) {

@@ -13,11 +13,12 @@ func BenchmarkFind(b *testing.B) {
 			keys := make([]key, open)
 			for i := range keys {
 				keys[i] = key{order, fmt.Sprint("o-", i)}
-				e.tie([]ID{ID(keys[i])})
+				e.tie([]ID{ID(keys[i])}, keys[i].hash())
 			}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				if e.find(keys[i*7919%open]) == 0 {
+				k := keys[i*7919%open]
+				if e.find(k, k.hash()) == 0 {
 					b.Fatal("lost")
 				}
 			}

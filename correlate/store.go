@@ -91,6 +91,9 @@ func (s *store) get(r ref) (before ref, record []byte) {
 	return before, s.segments[r>>16].data[start:end:end]
 }
 
+// peek returns a byte of a record.
+func (s *store) peek(r ref) byte { return s.segments[r>>16].data[int(r&0xffff)*word] }
+
 func (s *store) bounds(r ref) (before ref, start, end int) {
 	at := int(r&0xffff) * word
 	data := s.segments[r>>16].data[at:]

@@ -54,9 +54,18 @@ func (b *Batch) Reset() {
 	b.events, b.ids, b.values, b.text = b.events[:0], b.ids[:0], b.values[:0], b.text[:0]
 }
 
+// ahead is how many messages are expected at once.
+const ahead = 32
+
 // AddBatch adds the events of a batch, in their order.
 func (a *Audit) AddBatch(b *Batch) {
 	for i := range b.events {
+		if i%ahead == 0 {
+			next := b.events[i:min(i+ahead, len(b.events))]
+			for j := range next {
+				a.engine.Expect(&next[j].Message)
+			}
+		}
 		r := &b.events[i]
 		if r.mark != nil {
 			a.mark(r.mark)
@@ -71,6 +80,7 @@ func (b *Batch) add(r *reduced) {
 	kept := &b.events[len(b.events)-1]
 	kept.IDs, kept.Listed, kept.Loose = b.keepIDs(r.IDs), b.keepIDs(r.Listed), b.keepIDs(r.Loose)
 	kept.values, kept.Entry.Fields = b.keepValues(r.values), b.keepValues(r.Entry.Fields)
+	kept.Hash()
 	kept.key, kept.payload = nil, nil
 	if b.whole {
 		kept.key, kept.payload = slices.Clone(r.key), slices.Clone(r.payload)

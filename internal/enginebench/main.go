@@ -32,6 +32,7 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds; the best of each figure is told")
 	flag.BoolVar(&b.more, "more", false, "checks on three steps and a keyed rule")
 	flag.StringVar(&b.profile, "cpuprofile", "", "write a CPU profile of the judging on one core to this file")
+	flag.StringVar(&b.keep, "write", "", "only write workload.jsonl and workload.yaml into this folder")
 	flag.Parse()
 	if err := b.run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -44,6 +45,7 @@ type bench struct {
 	rounds   int
 	more     bool
 	profile  string
+	keep     string
 
 	name   string
 	flow   *flows.Flow
@@ -55,6 +57,14 @@ type bench struct {
 }
 
 func (b *bench) run() error {
+	text := workload.Flow
+	if b.more {
+		text = workload.FlowWithMore
+	}
+	if b.keep != "" {
+		b.name = filepath.Join(b.keep, "workload.jsonl")
+		return errors.Join(b.write(), os.WriteFile(filepath.Join(b.keep, "workload.yaml"), []byte(text), 0o644))
+	}
 	dir, err := os.MkdirTemp("", "flowcheck-bench-")
 	if err != nil {
 		return err
@@ -63,10 +73,6 @@ func (b *bench) run() error {
 	b.name = filepath.Join(dir, "workload.jsonl")
 	if err := b.write(); err != nil {
 		return err
-	}
-	text := workload.Flow
-	if b.more {
-		text = workload.FlowWithMore
 	}
 	flow, errs := flows.Load("workload.yaml", []byte(text), flows.Options{})
 	if len(errs) > 0 {

@@ -28,24 +28,18 @@ func Feed(ctx context.Context, r *message.Reader, a *flows.Audit) error {
 	return alone(ctx, r, a)
 }
 
-// pause is how many events pass between two looks at the context.
-const pause = 4096
-
-func alone(ctx context.Context, r *message.Reader, a *flows.Audit) error {
-	r.Bodies = a.Bodies()
-	for n := 0; ; n++ {
-		if n%pause == 0 && ctx.Err() != nil {
-			return ctx.Err()
+// alone does one after the other what parallel does at once.
+func alone(ctx context.Context, r *message.Reader, a *flows.Audit) (err error) {
+	var p part
+	reducer := a.Reducer()
+	for err == nil {
+		if p.lines, err = r.Split(p.lines); err != nil {
+			return nil // the last part has told of any error
 		}
-		event, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		a.Add(event)
+		err = p.reduce(ctx, reducer)
+		a.AddBatch(&p.batch)
 	}
+	return err
 }
 
 // part is a run of lines on its way. Its memory goes round.
