@@ -29,17 +29,24 @@ func Feed(ctx context.Context, r *message.Reader, a *flows.Audit) error {
 }
 
 // alone does one after the other what parallel does at once.
-func alone(ctx context.Context, r *message.Reader, a *flows.Audit) (err error) {
+func alone(ctx context.Context, r *message.Reader, a *flows.Audit) error {
 	var p part
 	reducer := a.Reducer()
-	for err == nil {
-		if p.lines, err = r.Split(p.lines); err != nil {
-			return nil // the last part has told of any error
+	for {
+		lines, err := r.Split(p.lines)
+		if errors.Is(err, io.EOF) {
+			return nil
 		}
+		if err != nil {
+			return err
+		}
+		p.lines = lines
 		err = p.reduce(ctx, reducer)
 		a.AddBatch(&p.batch)
+		if err != nil {
+			return err
+		}
 	}
-	return err
 }
 
 // part is a run of lines on its way. Its memory goes round.
