@@ -190,7 +190,7 @@ func (s *Shop) billOnce(r record, o *order) (rows []int64, err error) {
 		case state == stateDone, state == stateFailed && s.has(bugReplaySwallowed):
 			return
 		case strings.HasPrefix(o.Account, closed) && !t.isHealed(strings.TrimPrefix(o.Account, closed+"-")):
-			if state == "" {
+			if state == "" || s.has(bugDLTAgain) {
 				err = errClosed
 			}
 			return

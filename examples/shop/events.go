@@ -42,7 +42,7 @@ func kafkaConfig() *sarama.Config {
 	cfg.Producer.Idempotent = true
 	cfg.Producer.Retry.Max, cfg.Producer.Retry.Backoff = 600, 100*time.Millisecond
 	cfg.Producer.MaxMessageBytes = largest
-	cfg.Consumer.Offsets.Initial = sarama.OffsetNewest
+	cfg.Consumer.Offsets.Initial = sarama.OffsetOldest
 	cfg.Consumer.Offsets.AutoCommit.Enable = false
 	cfg.Consumer.MaxWaitTime = 100 * time.Millisecond
 	return cfg
@@ -133,7 +133,7 @@ type member struct {
 	// ready hears when every partition is read for the first time.
 	ready chan<- struct{}
 	// parallel handles the messages of a partition side by side, ackFirst commits
-	// before it handles, forgets never commits.
+	// before it handles, forgets never commits, and begins with what comes next.
 	parallel, ackFirst, forgets bool
 }
 
@@ -152,7 +152,11 @@ func (e *events) consume(ctx context.Context, m member) error {
 }
 
 func (e *events) session(ctx context.Context, m member, h *groupHandler) error {
-	g, err := sarama.NewConsumerGroup(e.addrs, m.group, kafkaConfig())
+	cfg := kafkaConfig()
+	if m.forgets {
+		cfg.Consumer.Offsets.Initial = sarama.OffsetNewest
+	}
+	g, err := sarama.NewConsumerGroup(e.addrs, m.group, cfg)
 	if err != nil {
 		return err
 	}
