@@ -113,7 +113,7 @@ func (s *Shop) mailed(sh *shipment, prefix string) row {
 		name = sh.Tenant + "-" + name
 	}
 	return row{
-		lane: laneMails, to: topicMail, headers: map[string]any{"country": to},
+		lane: laneMails, to: topicMail, key: name, headers: map[string]any{"country": to},
 		body: encode(mail{MailID: prefix + name, Tenant: sh.Tenant, OrderID: sh.OrderID, Text: "Your order is on its way."}),
 	}
 }

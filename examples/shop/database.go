@@ -2,6 +2,7 @@ package shop
 
 import (
 	"context"
+	"hash/fnv"
 	"maps"
 	"strings"
 	"sync"
@@ -62,7 +63,7 @@ type row struct {
 	body    []byte
 }
 
-// lane is a broker; what is published there keeps its order.
+// lane is a broker.
 type lane string
 
 const (
@@ -71,7 +72,15 @@ const (
 	laneMails  lane = "aws"
 )
 
-var lanes = []lane{laneEvents, laneTasks, laneMails}
+// strands are how many relays a lane has; what has the same key keeps its order.
+var strands = map[lane]uint32{laneEvents: 1, laneTasks: 1, laneMails: 4}
+
+// strand of a lane that a row is in.
+func (r *row) strand() uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(r.key)) // a hash takes everything
+	return h.Sum32() % strands[r.lane]
+}
 
 // tx is a transaction.
 type tx struct {
@@ -128,12 +137,12 @@ func (d *database) wake() {
 	d.changed = make(chan struct{})
 }
 
-// next is the oldest row of a lane, or what to wait for.
-func (d *database) next(l lane) (row, <-chan struct{}) {
+// next is the oldest row of a lane's strand, or what to wait for.
+func (d *database) next(l lane, strand uint32) (row, <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, r := range d.outbox {
-		if r.lane == l {
+		if r.lane == l && r.strand() == strand {
 			return r, nil
 		}
 	}

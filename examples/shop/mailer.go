@@ -66,7 +66,7 @@ func (m *mail) name() string { return "mailer " + m.MailID }
 
 // written is the letter of a mail.
 func written(m *mail) row {
-	return row{lane: laneMails, to: topicLetters, body: encode(letter{"letter-" + m.MailID, m.MailID, m.Tenant, m.OrderID, m.Text})}
+	return row{lane: laneMails, to: topicLetters, key: m.MailID, body: encode(letter{"letter-" + m.MailID, m.MailID, m.Tenant, m.OrderID, m.Text})}
 }
 
 // slowLetter writes the letter, works on for longer than the mail is the mailer's,

@@ -12,11 +12,11 @@ const (
 	relayAgain   = 100 * time.Millisecond // between two
 )
 
-// relay publishes the rows of a lane, one after the other, until ctx ends. A row
+// relay publishes the rows of a strand, one after the other, until ctx ends. A row
 // that is being published then is brought to its end.
-func (s *Shop) relay(ctx context.Context, l lane) error {
+func (s *Shop) relay(ctx context.Context, l lane, strand uint32) error {
 	for {
-		r, wait := s.db.next(l)
+		r, wait := s.db.next(l, strand)
 		if wait != nil {
 			select {
 			case <-wait:

@@ -213,8 +213,10 @@ func (s *Shop) start(ctx context.Context) error {
 	if s.has(bugLatest) {
 		shipping.group, shipping.forgets = fmt.Sprintf("shipping-%d", time.Now().UnixNano()), true
 	}
-	for _, lane := range lanes {
-		s.service("relay", func() error { return s.relay(run, lane) })
+	for lane, n := range strands {
+		for strand := range n {
+			s.service("relay", func() error { return s.relay(run, lane, strand) })
+		}
 	}
 	s.service("billing", func() error {
 		return events.consume(run, member{group: "billing", topic: topicOrders, ready: ready, handle: s.bill, parallel: s.has(bugRacyDedup)})

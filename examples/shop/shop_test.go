@@ -57,7 +57,7 @@ func (r *rig) read(t *testing.T, topic string) <-chan *sarama.ConsumerMessage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { consumer.Close() })
+	t.Cleanup(func() { _ = consumer.Close() }) // the test is over
 	out := make(chan *sarama.ConsumerMessage)
 	for p := range int32(partitions) {
 		pc, err := consumer.ConsumePartition(topic, p, sarama.OffsetOldest)
@@ -95,7 +95,7 @@ func (r *rig) customer(t *testing.T) *events {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { e.close() })
+	t.Cleanup(func() { _ = e.close() }) // the test is over
 	return e
 }
 
@@ -256,7 +256,7 @@ func TestControl(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { _ = c.Close() }) // the test is over
 	for path, want := range map[string]int{"/restart": 204, "/heal/o-1": 204, "/heal/": 404, "/else": 404} {
 		req, err := http.NewRequestWithContext(r.ctx, http.MethodPost, c.URL+path, nil)
 		if err != nil {
