@@ -21,6 +21,9 @@ type AuditConfig struct {
 	Probes bool
 	// MaxChains and MaxEntries bound the memory; 0 is a default.
 	MaxChains, MaxEntries int
+	// Excerpt, if not nil, says that only a part of a recording is added: it is
+	// judged as if the rest of what the Baseline was made of were there, too.
+	Excerpt *Excerpt
 	// Judged, if not nil, is handed each chain that is counted, once.
 	Judged func(Judged)
 }
@@ -96,6 +99,9 @@ func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 	if cfg.MaxEntries == 0 {
 		cfg.MaxEntries = DefaultMaxEntries
 	}
+	if cfg.Excerpt != nil {
+		a.horizon = cfg.Excerpt.horizon()
+	}
 	a.engine = correlate.NewEngine(correlate.Config{
 		Remember: f.Remember, MaxChains: cfg.MaxChains, MaxEntries: cfg.MaxEntries, Done: a.done,
 	})
@@ -152,7 +158,7 @@ func (a *Audit) take(r *reduced) {
 			a.flow.Channels[r.channel].Name, e.Position, r.lost))
 		a.allStir = true
 	}
-	if !a.horizon.Read(r.channel, e.Position, e.Time, e.Seen) {
+	if a.cfg.Excerpt == nil && !a.horizon.Read(r.channel, e.Position, e.Time, e.Seen) {
 		a.read.again(a.flow, r)
 		return
 	}

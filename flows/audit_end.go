@@ -166,7 +166,11 @@ func (a *Audit) reportRules() {
 		}
 		a.result.Unknowns = append(a.result.Unknowns, unknowns...)
 	}
-	for _, l := range a.spans {
+	for i, l := range a.spans {
+		if a.cfg.Excerpt != nil {
+			a.result.Findings = append(a.result.Findings, a.cfg.Excerpt.slow(i, l)...)
+			continue
+		}
 		findings, unknowns := l.report()
 		a.result.Findings = append(a.result.Findings, findings...)
 		a.result.Unknowns = append(a.result.Unknowns, unknowns...)
