@@ -66,17 +66,25 @@ func (c *Comparer) side(chain *Chain) side {
 	return s
 }
 
-// fields takes a message apart. Of a repeated member the last counts.
+// fields takes a message apart, once.
 func (s *side) fields(m *held) []field {
-	if have, ok := s.carried[m]; ok {
-		return have
+	have, ok := s.carried[m]
+	if !ok {
+		have = s.chain.set.split(m)
+		s.carried[m] = have
 	}
+	return have
+}
+
+// split takes a message apart: its fields by path. Of a repeated member the last
+// counts.
+func (s *Set) split(m *held) []field {
 	var all []field
-	for b := s.chain.set.fields(m); len(b) > 0; {
+	for b := s.fields(m); len(b) > 0; {
 		id, n := binary.Uvarint(b)
 		size, k := binary.Uvarint(b[n:])
 		b = b[n+k:]
-		all = append(all, field{s.chain.set.names.path(uint32(id)), b[:size:size]})
+		all = append(all, field{s.names.path(uint32(id)), b[:size:size]})
 		b = b[size:]
 	}
 	slices.SortStableFunc(all, func(a, b field) int { return strings.Compare(a.path, b.path) })
@@ -87,7 +95,6 @@ func (s *side) fields(m *held) []field {
 		}
 		kept = append(kept, all[i])
 	}
-	s.carried[m] = kept
 	return kept
 }
 

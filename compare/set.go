@@ -207,3 +207,42 @@ func cutPosition(b []byte) (message.Position, []byte) {
 		return p, b
 	}
 }
+
+// Message is a message taken apart.
+type Message struct {
+	// Step is the index in the flow, -1 for what is no step; so is Channel.
+	Step, Channel int
+	Time, Seen    correlate.Instant
+	Position      message.Position
+	// Fields are sorted by path.
+	Fields []Field
+	// Number is the place among all that the Set has taken, from 1.
+	Number int
+}
+
+// Field is a field and its value as JSON text.
+type Field struct{ Path, Value string }
+
+// At is the broker's time, else the arrival.
+func (m *Message) At() correlate.Instant {
+	if m.Time.Known() {
+		return m.Time
+	}
+	return m.Seen
+}
+
+// Messages are the chain's messages in canonical order.
+func (c *Chain) Messages() []Message {
+	all := make([]Message, len(c.messages))
+	for i := range c.messages {
+		m := &c.messages[i]
+		all[i] = Message{
+			Step: int(m.step), Channel: int(m.channel), Time: m.time, Seen: m.seen, Number: int(m.number),
+			Position: c.set.position(m),
+		}
+		for _, f := range c.set.split(m) {
+			all[i].Fields = append(all[i].Fields, Field{f.path, string(f.value)})
+		}
+	}
+	return all
+}

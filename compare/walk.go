@@ -110,7 +110,9 @@ var passing = []string{
 	"dd-pathway-ctx", "newrelic", "elastic-apm-traceparent", "flowcheck-",
 }
 
-func isPassing(name string) bool {
+// IsPassing reports whether a header tells of one delivery, such as a trace, and not
+// of what is delivered.
+func IsPassing(name string) bool {
 	name = strings.ToLower(name)
 	return slices.ContainsFunc(passing, func(p string) bool {
 		return name == p || strings.HasSuffix(p, "-") && strings.HasPrefix(name, p)
@@ -119,7 +121,7 @@ func isPassing(name string) bool {
 
 func (w *walker) heads(headers []message.Header) {
 	for i, h := range headers {
-		if isPassing(h.Name) {
+		if IsPassing(h.Name) {
 			continue
 		}
 		n := w.header(h.Name)
