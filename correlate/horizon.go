@@ -147,6 +147,16 @@ func (h *Horizon) LossesIn(channel int, from, to Instant) []int {
 	return all
 }
 
+// Latest is when the last message of the channel came, by the tap's clock or the
+// broker's; Never where none did.
+func (c *ChannelHorizon) Latest() Instant {
+	latest := Never
+	for i := range c.partitions {
+		latest = max(latest, c.partitions[i].seen, c.partitions[i].time)
+	}
+	return latest
+}
+
 func (c *ChannelHorizon) partition(at message.Position) *partition {
 	number := at.Partition
 	for i := range c.partitions {

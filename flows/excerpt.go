@@ -30,6 +30,18 @@ type Excerpt struct {
 // used any more.
 func (a *Audit) Baseline() *Baseline { return &Baseline{horizon: a.horizon, spans: a.Spans()} }
 
+// Until returns a baseline whose taps read on for as long as any deadline of the
+// flow, and saw nothing more: what is absent then is missing.
+func (b *Baseline) Until(f *Flow) *Baseline {
+	h := *b.horizon
+	h.EndDecides = true
+	for i := range h.Channels {
+		h.End = max(h.End, h.Channels[i].Latest())
+	}
+	h.End = h.End.Add(f.Timeout + f.longest + f.Settle)
+	return &Baseline{horizon: &h, spans: b.spans}
+}
+
 // Spans are what the latency rules measured, in the order of the file.
 func (a *Audit) Spans() []Spans {
 	all := make([]Spans, len(a.spans))
@@ -77,6 +89,15 @@ func (p *Excerpt) slow(rule int, l *latencies) []Finding {
 		})
 	}
 	return findings
+}
+
+// Step is the index of the step that the message is, -1 for none.
+func (r *Reducer) Step(o *message.Observation) int {
+	m := r.in.reduce(o, false)
+	if m.channel < 0 || !m.mine {
+		return -1
+	}
+	return int(m.Entry.Step)
 }
 
 // RuleKeys calls yield for each rule that follows the message's channel, with

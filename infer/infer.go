@@ -129,6 +129,7 @@ type relation struct {
 	step, at       string // the earlier field
 	kind           relationKind
 	before, behind string // what is put about it
+	telling        bool   // the value is none that many fields have
 }
 
 type relationKind int
@@ -150,7 +151,10 @@ func relations(path string, e *Example) []relation {
 			if len(all) >= maxGuesses {
 				return all
 			}
-			all = append(all, between(path, value, s.step, f)...)
+			for _, r := range between(path, value, s.step, f) {
+				r.telling = telling(value)
+				all = append(all, r)
+			}
 		}
 		all = append(all, lengths(value, s)...)
 	}
@@ -258,12 +262,20 @@ func (r relation) test(path string, examples []*Example, distinct int) (Guess, b
 
 // enough asks for more than chance: a field that never varies is equal to much.
 func (r relation) enough(path string, distinct, holds int) bool {
+	named := lastName(path) == lastName(r.at) || r.kind == sameList && lastName(r.before) == lastName(r.at)
 	switch r.kind {
 	case equal, sameList, affixed:
-		return distinct >= 2 || lastName(path) == lastName(r.at) && holds >= 1
+		return distinct >= 2 || named || r.telling
+	case member:
+		return distinct >= 2 && holds >= 3 && (named || r.telling)
 	default:
 		return distinct >= 2 && holds >= 3
 	}
+}
+
+// telling reports whether a value is one that is not equal to others by chance.
+func telling(value string) bool {
+	return len(value) >= 4 && value != "null" && value != "true" && value != "false"
 }
 
 func (r relation) in(path string, e *Example, of fields) bool {
@@ -331,4 +343,25 @@ func (r relation) rank(path string) int {
 func lastName(path string) string {
 	path = strings.TrimRight(path, `"]0123456789[`)
 	return path[strings.LastIndexAny(path, `."[`)+1:]
+}
+
+// Distinct is a field that all examples of one step have and none of another; ""
+// where there is none.
+func Distinct(of, from []*Example) string {
+	for _, f := range of[0].own.all {
+		if strings.HasPrefix(f.Path, "body.") && listRoot(f.Path) == f.Path && in(f.Path, of) == len(of) && in(f.Path, from) == 0 {
+			return f.Path
+		}
+	}
+	return ""
+}
+
+func in(path string, all []*Example) int {
+	n := 0
+	for _, e := range all {
+		if _, ok := e.own.value[path]; ok {
+			n++
+		}
+	}
+	return n
 }

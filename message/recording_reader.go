@@ -147,6 +147,10 @@ func (r *Reader) Split(done *Reader) (*Reader, error) {
 	return part, nil
 }
 
+// ErrCut says that a recording ends in the middle of a line. What stands before
+// it is whole.
+var ErrCut = errors.New("the recording is cut off in the middle of this line; without it the rest can be read")
+
 var errLong = errors.New("the line is longer than allowed")
 
 // lineError puts the number of the line before err, and says it if the line is
@@ -154,7 +158,7 @@ var errLong = errors.New("the line is longer than allowed")
 func (r *Reader) lineError(err error) error {
 	var syntax *jsonscan.Error
 	if r.unfinished && errors.As(err, &syntax) && syntax.Fault == jsonscan.Cut {
-		return fmt.Errorf("line %d: the recording is cut off in the middle of this line; without it the rest can be read", r.number)
+		return fmt.Errorf("line %d: %w", r.number, ErrCut)
 	}
 	return fmt.Errorf("line %d: %w", r.number, err)
 }

@@ -53,7 +53,6 @@ func (s *site) fields(e *entry) []*mutant {
 	return all
 }
 
-
 // open is the message as expressions see it: out of SNS's envelope.
 func (s *site) open(e *entry) *message.Observation {
 	o, ch := s.message(e), &s.flow().Channels[e.channel]
@@ -129,13 +128,14 @@ func corrupt(v payload.Value, path []payload.Elem) (payload.Value, bool) {
 	return v, false
 }
 
-// other is another value of the same type.
+// other is another value of the same type, and one that is not likely to be right
+// as well.
 func other(v payload.Value) payload.Value {
 	switch v.Kind() {
 	case payload.Bool:
 		return payload.OfBool(!v.Bool())
 	case payload.Int, payload.Float, payload.Number:
-		return payload.Add(v, payload.OfInt(1))
+		return payload.Add(v, payload.OfInt(1_000_000))
 	case payload.String:
 		return payload.OfString(v.Text() + "~")
 	default:
@@ -276,4 +276,3 @@ func (t *traffic) sequenced(channel int16) bool {
 	by, _ := t.sequence(channel)
 	return by != ""
 }
-

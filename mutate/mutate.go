@@ -30,6 +30,8 @@ type Config struct {
 	// DefaultChains. Messages is how many are kept in memory at most, so that
 	// chains beyond them are left alone; 0 is DefaultMessages.
 	Chains, Messages int
+	// Cut, if not nil, may take an error of the recording for its end.
+	Cut func(error) error
 	// Progress, if not nil, is called now and then, from any goroutine.
 	Progress func(done, total int)
 }

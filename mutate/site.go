@@ -17,7 +17,7 @@ type site struct {
 	other   *site // the chain to join with; the same where there is but one
 
 	was   []flows.Spans
-	known map[string]bool // what is found in the site as it is
+	known map[string]bool // what is said of the site as it is
 }
 
 // edit is what a mutant does to its site: messages by number, nil for one that
@@ -40,10 +40,19 @@ type mutant struct {
 // judgeBase judges the site as it is: what it finds comes of being an excerpt.
 func (s *site) judgeBase() {
 	result, spans := s.audit(edit{}, nil)
-	s.was, s.known = spans, map[string]bool{}
-	for i := range result.Findings {
-		s.known[signature(&result.Findings[i])] = true
+	s.was, s.known = spans, sayings(result)
+}
+
+// sayings are the findings and unknowns of a result.
+func sayings(r *flows.Result) map[string]bool {
+	said := map[string]bool{}
+	for i := range r.Findings {
+		said[signature(&r.Findings[i])] = true
 	}
+	for _, u := range r.Unknowns {
+		said[u.Chain+"\x00"+u.Reason] = true
+	}
+	return said
 }
 
 // judge tells what becomes of the mutant.
@@ -53,10 +62,7 @@ func (m *mutant) judge() fate {
 	if e.with != nil {
 		// Two chains: they are judged together as they are, first.
 		result, spans := m.site.audit(edit{with: e.with}, nil)
-		known, was = map[string]bool{}, spans
-		for i := range result.Findings {
-			known[signature(&result.Findings[i])] = true
-		}
+		known, was = sayings(result), spans
 	}
 	result, _ := m.site.audit(e, was)
 	for i := range result.Findings {
@@ -64,8 +70,10 @@ func (m *mutant) judge() fate {
 			return noticed
 		}
 	}
-	if result.State == flows.NotKnown && len(result.Unknowns) > 0 {
-		return unknown
+	for _, u := range result.Unknowns {
+		if !known[u.Chain+"\x00"+u.Reason] {
+			return unknown
+		}
 	}
 	return survived
 }

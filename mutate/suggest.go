@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/flowcheck/flowcheck/compare"
@@ -83,8 +82,7 @@ func (s *suggester) suggest(all []Survivor) {
 		case Swap:
 			s.order(v, step)
 		case Reroute:
-			v.Add = "channels: { " + v.Other + ": { only: true } }"
-			v.Why = "a message of " + v.Step + " on " + v.Other + " is no step there, and " + v.Step + " may be absent"
+			s.stranger(v, step)
 		case Corrupt, Strip:
 			s.field(v, step)
 		case Alter:
@@ -93,6 +91,37 @@ func (s *suggester) suggest(all []Survivor) {
 			v.Why = "the id is not what ties " + v.Step + " to its chain: see correlate"
 		}
 	}
+}
+
+// stranger tells a message on the wrong channel from those that belong there.
+func (s *suggester) stranger(v *Survivor, step int) {
+	f := s.t.cfg.Flow
+	for i := range f.Steps {
+		if f.Channels[f.Steps[i].Channel].Name != v.Other || len(s.examples[i]) == 0 || s.stepOn(v, step) != i {
+			continue
+		}
+		if own := infer.Distinct(s.examples[i], s.examples[step]); own != "" {
+			v.Add = inStep(f.Steps[i].Name, "when: "+infer.Quote(own+" != nil"))
+			v.Why = "there it passes for " + f.Steps[i].Name
+			return
+		}
+	}
+	v.Add = "channels: { " + v.Other + ": { only: true } }"
+	v.Why = "on " + v.Other + " it is no step, and its own chain may end without it"
+}
+
+// stepOn is the step for which the survivor's message passes on the other channel.
+func (s *suggester) stepOn(v *Survivor, step int) int {
+	for i := range s.t.chains {
+		for _, e := range s.t.chains[i].entries {
+			if int(e.step) == step {
+				o := *s.t.messages[e.number]
+				o.Channel = v.Other
+				return flows.NewAudit(s.t.cfg.Flow, flows.AuditConfig{}).Reducer().Step(&o)
+			}
+		}
+	}
+	return -1
 }
 
 func inStep(step, line string) string { return "steps: { " + step + ": { " + line + " } }" }
@@ -107,9 +136,9 @@ func (s *suggester) count(v *Survivor, step int) {
 	}
 	switch {
 	case v.Fault == Duplicate && len(f.Channels[f.Steps[step].Channel].DeadLetters) > 0:
-		v.Why = "copies on a dead-letter channel are never doubles; a rule says that they are"
-		if id := s.idField(step); id != "" {
-			v.Add = "rules: [ { unique: { channel: " + v.Channel + ", id: " + id + " } } ]"
+		v.Why = "copies on a dead-letter channel are never doubles; an outcome may count them"
+		if !f.Steps[step].Counted {
+			v.Add = inStep(v.Step, `count: ">=1"`) + ", outcomes: { OUTCOME: { check: [ len(" + v.Step + ") == 1 ] } }"
 		}
 	case f.Steps[step].Optional && v.Fault == Drop:
 		v.Add = inStep(v.Step, "optional: false")
@@ -123,49 +152,6 @@ func (s *suggester) count(v *Survivor, step int) {
 	default:
 		v.Why = "the chain has an outcome without it: if that is right, an outcome of its own says when it must come"
 	}
-}
-
-// idField is a field of the step that is in no two messages the same.
-func (s *suggester) idField(step int) string {
-	chains := s.t.set.Chains()
-	seen := map[string]map[string]bool{}
-	repeats := map[string]bool{}
-	n := 0
-	for i := range chains[:min(len(chains), maxExamples)] {
-		for _, m := range chains[i].Messages() {
-			if m.Step != step {
-				continue
-			}
-			n++
-			for _, f := range m.Fields {
-				if seen[f.Path] == nil {
-					seen[f.Path] = map[string]bool{}
-				}
-				repeats[f.Path] = repeats[f.Path] || seen[f.Path][f.Value]
-				seen[f.Path][f.Value] = true
-			}
-		}
-	}
-	var ids []string
-	for path, values := range seen {
-		if !repeats[path] && len(values) == n && strings.HasPrefix(path, "body.") {
-			ids = append(ids, path)
-		}
-	}
-	slices.SortFunc(ids, func(a, b string) int {
-		x, y := strings.HasSuffix(strings.ToLower(a), "id"), strings.HasSuffix(strings.ToLower(b), "id")
-		if x != y {
-			if x {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a, b)
-	})
-	if len(ids) == 0 {
-		return ""
-	}
-	return ids[0]
 }
 
 // within suggests a deadline: twice the longest time seen.
@@ -199,6 +185,14 @@ func (s *suggester) field(v *Survivor, step int) {
 	if v.Fault == Strip {
 		v.Add = inStep(v.Step, "check: [ "+infer.Quote(v.Field+" != nil")+" ]")
 		v.Why = "its value varies"
+		return
+	}
+	switch {
+	case v.Survived < v.Mutants:
+		v.Why = "the flow file reads it, but not in every chain does a change of it contradict anything"
+		return
+	case len(s.examples[step]) < 2:
+		v.Why = "one message is too few to tell what it must be: record more of them"
 		return
 	}
 	v.Add = "noise: [ " + infer.Quote(v.Step+"."+v.Field) + " ]"

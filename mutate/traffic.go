@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/flowcheck/flowcheck/compare"
 	"github.com/flowcheck/flowcheck/correlate"
@@ -18,6 +19,7 @@ import (
 type traffic struct {
 	cfg      *Config
 	seen     int
+	started  time.Time
 	messages []*message.Observation // the i-th is the audit's number i+1
 	marks    []*message.Mark        // of scenarios
 	chains   []chain
@@ -61,9 +63,9 @@ type entry struct {
 const pause = 4096
 
 func readTraffic(ctx context.Context, cfg *Config, r *message.Reader) (*traffic, error) {
-	t := &traffic{cfg: cfg, keyed: map[ruleKey][]int{}, byKey: map[lane][]int{}, set: compare.NewSet(cfg.Flow, compare.NewNames())}
+	t := &traffic{cfg: cfg, started: r.Header().Started, keyed: map[ruleKey][]int{}, byKey: map[lane][]int{}, set: compare.NewSet(cfg.Flow, compare.NewNames())}
 	audit := flows.NewAudit(cfg.Flow, flows.AuditConfig{
-		Mode: "verify", Started: r.Header().Started,
+		Mode: "verify", Started: t.started, Probes: r.Header().Probes,
 		Judged: func(j flows.Judged) { t.judged(j) },
 	})
 	keys := audit.Reducer()
@@ -74,6 +76,11 @@ func readTraffic(ctx context.Context, cfg *Config, r *message.Reader) (*traffic,
 		e, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			break
+		}
+		if err != nil && cfg.Cut != nil {
+			if err = cfg.Cut(err); err == nil {
+				break
+			}
 		}
 		if err != nil {
 			return nil, err
@@ -89,7 +96,7 @@ func readTraffic(ctx context.Context, cfg *Config, r *message.Reader) (*traffic,
 		audit.Add(e)
 	}
 	t.base = audit.Result()
-	t.baseline = audit.Baseline()
+	t.baseline = audit.Baseline().Until(cfg.Flow)
 	return t, nil
 }
 

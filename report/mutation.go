@@ -51,12 +51,13 @@ type jsonSurvivor struct {
 	Why      string `json:"why"`
 }
 
-// mutationState is the verdict of a campaign: a survivor fails it.
+// mutationState is the verdict of a campaign: a survivor fails it. A mutant that
+// cannot be judged does not pass, and so is no survivor.
 func mutationState(r *mutate.Result) flows.State {
 	switch all := r.Total(); {
 	case all.Survived > 0:
 		return flows.Fail
-	case all.Unknown > 0 || all.Mutants == 0:
+	case all.Mutants == 0:
 		return flows.NotKnown
 	default:
 		return flows.Pass

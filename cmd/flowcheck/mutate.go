@@ -38,8 +38,8 @@ away. For what survives, a line is told that would have noticed it.
 
 The recording must pass as it is. No broker is asked.
 
-Exit code 0 when every fault is noticed, 1 when one survives or the recording does
-not pass, 2 bad input, 3 when it cannot be told.`,
+Exit code 0 when no fault passes unnoticed, 1 when one does or the recording does
+not pass, 2 bad input, 3 where there is nothing to mutate.`,
 		Example: `  flowcheck mutate order.flow.yaml day.jsonl
   flowcheck mutate order.flow.yaml day.jsonl --chains 20 --report json=mutants.json`,
 		Args: takes("FLOW RECORDING", 2, 2),
@@ -76,6 +76,7 @@ func (a *app) mutate(ctx context.Context, file, recording string, flags *mutateF
 	err = a.reading(recording, flow, func(r *message.Reader) (err error) {
 		result, base, err = mutate.Run(ctx, mutate.Config{
 			Flow: flow, Chains: flags.chains, Messages: flags.messages,
+			Cut:      func(err error) error { return a.whole(recording, err) },
 			Progress: func(done, total int) { progress.line(fmt.Sprintf("%d of %d mutants", done, total)) },
 		}, r)
 		return err
@@ -123,8 +124,6 @@ func (a *app) reportMutation(result *mutate.Result, plan *reportPlan, took time.
 		return verdict(exitFail)
 	case all.Mutants == 0:
 		return &failure{exitUnknown, errors.New("no chain was there to mutate")}
-	case all.Unknown > 0:
-		return verdict(exitUnknown)
 	default:
 		return nil
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/flowcheck/flowcheck/scenarios"
@@ -15,6 +16,7 @@ type progress struct {
 	on    bool
 	shown bool
 	last  time.Time
+	mu    sync.Mutex
 	now   func() time.Time
 }
 
@@ -26,10 +28,6 @@ func (a *app) newProgress() *progress {
 const progressInterval = 100 * time.Millisecond
 
 func (p *progress) show(s scenarios.Progress) {
-	if !p.on || p.shown && p.now().Sub(p.last) < progressInterval {
-		return
-	}
-	p.last, p.shown = p.now(), true
 	line := fmt.Sprintf("%s: %d of %d scenarios, %d messages, %v", s.Stage, s.Done, s.Scenarios, s.Messages, s.Since.Round(time.Second))
 	switch {
 	case s.Waiting != "":
@@ -37,6 +35,20 @@ func (p *progress) show(s scenarios.Progress) {
 	case s.WatchingForDoubles > 0:
 		line += ", watching for doubles"
 	}
+	p.line(line)
+}
+
+// line shows a line, at most ten a second. It may be called from any goroutine.
+func (p *progress) line(line string) {
+	if !p.on {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shown && p.now().Sub(p.last) < progressInterval {
+		return
+	}
+	p.last, p.shown = p.now(), true
 	const width = 110
 	if r := []rune(line); len(r) > width {
 		line = string(r[:width-1]) + "…"

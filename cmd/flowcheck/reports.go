@@ -20,6 +20,15 @@ import (
 type reportFlags struct {
 	reports []string
 	color   string
+	kinds   []string // that the verb has; nil: reportKinds
+}
+
+// served are the kinds of report that the verb has.
+func (f *reportFlags) served() []string {
+	if f.kinds != nil {
+		return f.kinds
+	}
+	return reportKinds
 }
 
 // reportKinds are the reports that --report takes.
@@ -27,12 +36,22 @@ var reportKinds = []string{"text", "json", "junit"}
 
 func (f *reportFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.reports, "report", nil,
-		"write a report: `KIND=PATH` with text, json or junit; - is standard output; repeatable")
+		"write a report: `KIND=PATH` with "+alternatives(f.served())+"; - is standard output; repeatable")
 	cmd.Flags().StringVar(&f.color, "color", "auto", "colours in the text report: auto, always or never")
 	_ = cmd.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("report", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return []string{"text=", "json=", "junit="}, cobra.ShellCompDirectiveNoSpace
+		kinds := slices.Clone(f.served())
+		for i := range kinds {
+			kinds[i] += "="
+		}
+		return kinds, cobra.ShellCompDirectiveNoSpace
 	})
+}
+
+// alternatives spells a list with or.
+func alternatives(all []string) string {
+	last := len(all) - 1
+	return strings.Join(all[:last], ", ") + " or " + all[last]
 }
 
 // reportPlan is where each report goes.
@@ -55,8 +74,8 @@ func (f *reportFlags) parse() (*reportPlan, error) {
 		if !ok || path == "" {
 			return nil, fmt.Errorf("--report %q: write KIND=PATH, such as json=report.json or text=-", r)
 		}
-		if !slices.Contains(reportKinds, kind) {
-			return nil, fmt.Errorf("--report %s: no such kind; there are %s", kind, strings.Join(reportKinds, ", "))
+		if !slices.Contains(f.served(), kind) {
+			return nil, fmt.Errorf("--report %s: no such kind; there are %s", kind, strings.Join(f.served(), ", "))
 		}
 		if path == "-" {
 			onStdout++

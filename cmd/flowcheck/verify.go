@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -56,9 +57,27 @@ Exit code 0 pass, 1 fail, 2 bad input, 3 unknown.`,
 
 // verify reads a recording through an audit.
 func (a *app) verify(ctx context.Context, flow *flows.Flow, name string) (*flows.Result, error) {
+	var result *flows.Result
+	err := a.reading(name, flow, func(reader *message.Reader) error {
+		audit := flows.NewAudit(flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started, Probes: reader.Header().Probes})
+		if err := feed.Feed(ctx, reader, audit); err != nil {
+			return err
+		}
+		result = audit.Result()
+		return nil
+	})
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return result, err
+}
+
+// reading opens a recording and has it read. What is wrong with it is bad input,
+// with its name.
+func (a *app) reading(name string, flow *flows.Flow, read func(*message.Reader) error) error {
 	in, closeInput, err := a.openRecording(name)
 	if err != nil {
-		return nil, input(err)
+		return input(err)
 	}
 	defer closeInput()
 	if name == "-" {
@@ -66,20 +85,25 @@ func (a *app) verify(ctx context.Context, flow *flows.Flow, name string) (*flows
 	}
 	reader, err := message.NewReader(in)
 	if err != nil {
-		return nil, input(fmt.Errorf("%s: %w", name, err))
+		return input(fmt.Errorf("%s: %w", name, err))
 	}
-	if of := reader.Header().Flow; of != "" && of != flow.Name {
+	if of := reader.Header().Flow; flow != nil && of != "" && of != flow.Name {
 		fmt.Fprintf(a.err, "flowcheck: note: %s was recorded of the flow %s, and is judged by %s\n", name, of, flow.Name)
 	}
-	audit := flows.NewAudit(flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started, Probes: reader.Header().Probes})
-	err = feed.Feed(ctx, reader, audit)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
+	if err := read(reader); err != nil {
+		return input(fmt.Errorf("%s: %w", name, err))
 	}
-	if err != nil {
-		return nil, input(fmt.Errorf("%s: %w", name, err))
+	return nil
+}
+
+// whole takes err for the end of a recording where it is only cut off: what is
+// whole is used, and that is said.
+func (a *app) whole(name string, err error) error {
+	if !errors.Is(err, message.ErrCut) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
 	}
-	return audit.Result(), nil
+	fmt.Fprintf(a.err, "flowcheck: note: %s: %v; what stands before it is used\n", name, err)
+	return nil
 }
 
 // readBuffer is the read-ahead of a recording, in bytes.
