@@ -42,10 +42,14 @@ const trafficScenarios = `scenarios:
 func TestShopRecordings(t *testing.T) {
 	dir := t.TempDir()
 	flow := filepath.Join(dir, "order.flow.yaml")
-	writeFile(t, flow, shop.Flow)
+	text, err := shop.Flows.ReadFile(shop.WholeFlow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, flow, text)
 	if *updateRecordings {
 		recordShop(t, flow, filepath.Join(shopRecordings, "run.jsonl"))
-		head, _, _ := bytes.Cut(shop.Flow, []byte("scenarios:"))
+		head, _, _ := bytes.Cut(text, []byte("scenarios:"))
 		busy := filepath.Join(dir, "busy.flow.yaml")
 		writeFile(t, busy, append(bytes.Clone(head), trafficScenarios...))
 		traffic := filepath.Join(shopRecordings, "traffic.jsonl")
