@@ -163,23 +163,34 @@ func relations(path string, e *Example) []relation {
 
 func between(path, value, step string, f compare.Field) []relation {
 	list, rest := listOf(f.Path)
+	inList := listRoot(path) != path
 	switch {
-	case f.Value == value && listRoot(path) != path && list != "":
-		own, tail := listOf(path)
-		if own != "" && tail == rest {
+	case f.Value != value && list == "":
+		return affix(value, step, f)
+	case f.Value != value:
+		return nil
+	case inList:
+		if own, tail := listOf(path); own != "" && list != "" && tail == rest {
 			return []relation{{step: step, at: list, kind: sameList, before: own}}
 		}
-	case f.Value == value && list == "" && listRoot(path) == path:
+	case list == "":
 		return []relation{{step: step, at: f.Path, kind: equal}}
-	case f.Value == value && list != "" && listRoot(path) == path:
+	default:
 		return []relation{{step: step, at: list, kind: member, behind: rest}}
-	case list == "" && isText(value) && isText(f.Value) && len(f.Value) >= 5 && len(value) > len(f.Value):
-		u, v := f.Value[1:len(f.Value)-1], value[1:len(value)-1]
-		if before, behind, ok := strings.Cut(v, u); ok && !strings.Contains(v, `\`) {
-			return []relation{{step: step, at: f.Path, kind: affixed, before: before, behind: behind}}
-		}
 	}
 	return nil
+}
+
+// affix is the relation of a text that has another in it.
+func affix(value, step string, f compare.Field) []relation {
+	if !isText(value) || !isText(f.Value) || len(f.Value) < 5 || len(value) <= len(f.Value) || strings.Contains(value, `\`) {
+		return nil
+	}
+	before, behind, ok := strings.Cut(value[1:len(value)-1], f.Value[1:len(f.Value)-1])
+	if !ok {
+		return nil
+	}
+	return []relation{{step: step, at: f.Path, kind: affixed, before: before, behind: behind}}
 }
 
 // lengths are the lists of a step that have as many items as the value says.
