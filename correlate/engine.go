@@ -17,10 +17,11 @@ type Config struct {
 	// MaxEntries bounds the messages kept of one chain; 0 is no bound. Beyond it
 	// the chain is Full.
 	MaxEntries int
-	// Done receives each chain that the engine lets go of. Early tells that a
-	// limit forced it. The Chain is the engine's again once Done has returned:
+	// Done receives each chain that the engine is to let go of. Early tells that a
+	// limit forced it. Of one that was only quiet for long it may say that it is to be
+	// kept for as long again. The Chain is the engine's again once Done has returned:
 	// Chain.Clone keeps one for longer.
-	Done func(c *Chain, early bool)
+	Done func(c *Chain, early bool) (keep bool)
 }
 
 // key is an id as the index has it: the canonical spelling of its value.
@@ -158,7 +159,7 @@ func (e *Engine) Unplaced(yield func(*Entry) bool) {
 // Close lets go of every chain.
 func (e *Engine) Close() {
 	for e.oldest != 0 {
-		e.release(e.oldest, false)
+		e.release(e.oldest, closing)
 	}
 }
 

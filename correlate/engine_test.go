@@ -25,12 +25,13 @@ type rig struct {
 
 func newRig(cfg Config) *rig {
 	r := &rig{}
-	cfg.Done = func(c *Chain, early bool) {
+	cfg.Done = func(c *Chain, early bool) bool {
 		text := show(c)
 		if early {
 			text += " early"
 		}
 		r.done = append(r.done, text)
+		return false
 	}
 	r.engine = NewEngine(cfg)
 	return r
@@ -237,7 +238,7 @@ func TestOneHashForTwoIDs(t *testing.T) {
 	if two == one || e.find(key(a), key(a).hash()) != one || e.find(key(b), key(b).hash()) != two {
 		t.Error("two ids with one hash became one")
 	}
-	e.release(two, false)
+	e.release(two, closing)
 	if e.find(key(b), key(b).hash()) != 0 || e.find(key(a), key(a).hash()) != one {
 		t.Error("removing one of two ids with one hash")
 	}

@@ -41,13 +41,15 @@ func (e *Engine) unlink(n Number) {
 func (e *Engine) forget() {
 	for e.cfg.MaxChains > 0 && e.count > e.cfg.MaxChains {
 		e.early = e.now
-		e.release(e.oldest, true)
+		e.release(e.oldest, tooMany)
 	}
 	if e.cfg.Remember <= 0 {
 		return
 	}
 	for e.oldest != 0 && e.book.at(e.oldest).touched.Add(e.cfg.Remember) < e.now {
-		e.release(e.oldest, false)
+		if n := e.oldest; e.release(n, quiet) {
+			e.touch(n)
+		}
 	}
 }
 
@@ -57,10 +59,24 @@ func (e *Engine) remnants() bool {
 	return e.early != Never && (e.cfg.Remember <= 0 || e.now <= e.early.Add(e.cfg.Remember))
 }
 
-// release takes the chain out of the engine and hands it on.
-func (e *Engine) release(n Number, early bool) {
+// cause is why a chain is let go of.
+type cause uint8
+
+const (
+	quiet   cause = iota // for longer than Remember
+	tooMany              // beyond MaxChains
+	closing              // all of them
+)
+
+// release hands the chain on and takes it out of the engine. It reports whether it
+// is kept instead.
+func (e *Engine) release(n Number, why cause) (kept bool) {
 	c := &e.done
 	e.unpack(n, c)
+	c.Number = 0
+	if e.cfg.Done != nil && e.cfg.Done(c, why == tooMany) && why == quiet {
+		return true
+	}
 	for _, id := range c.IDs {
 		e.index.remove(canonicalID(id).hash(), n)
 	}
@@ -72,10 +88,7 @@ func (e *Engine) release(n Number, early bool) {
 		delete(e.names, n)
 	}
 	e.remove(n)
-	c.Number = 0
-	if e.cfg.Done != nil {
-		e.cfg.Done(c, early)
-	}
+	return false
 }
 
 // remove gives up a chain and its records.

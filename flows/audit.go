@@ -78,7 +78,6 @@ type Audit struct {
 	ended   bool
 
 	closing bool
-	pending []*correlate.Chain // released before it was known what they lack
 }
 
 // gapRef names a gap of the horizon.
@@ -235,9 +234,6 @@ func (a *Audit) mark(m *message.Mark) {
 // more.
 func (a *Audit) Result() *Result {
 	a.closing = true
-	for _, c := range a.pending {
-		a.done(c, false)
-	}
 	a.engine.Close()
 	r := &a.result
 	a.judgeLoose()

@@ -11,31 +11,30 @@ import (
 // perDefault is the one key of a rule without `per`.
 var perDefault = payload.OfString("all")
 
-// done judges a chain that the engine lets go of.
-func (a *Audit) done(c *correlate.Chain, early bool) {
-	a.read.released(c)
+// done judges a chain that the engine is to let go of. One that waits for a step
+// whose channel has not been read far enough is to be kept: a tap may be slow.
+func (a *Audit) done(c *correlate.Chain, early bool) (keep bool) {
 	c.Remnant = c.Remnant || early
 	mine := a.scenariosOf(c.IDs)
 	if a.cfg.OwnOnly && len(mine) == 0 {
+		a.read.released(c)
 		for i := range c.Entries {
 			a.strays[c.Entries[i].Seq] = true
 		}
-		return
+		return false
 	}
 	whole := c
 	c, own := a.parted(whole, attemptsOf(mine))
 	v := a.verdict(c, mine)
 	if v.Due.Known() && !early && !a.closing {
-		// Forgotten by its ids, but not judged yet: the end may still say how far
-		// the channel of an absent step was read.
-		a.pending = append(a.pending, whole.Clone())
-		return
+		return true
 	}
+	a.read.released(whole)
 	if early || len(mine) > 0 {
 		a.flow.name(c, &v)
 	}
 	if early {
-		v.Unknowns = append(v.Unknowns, fmt.Sprintf("more than %d chains were open: this one was closed early", a.engine.Len()))
+		v.Unknowns = append(v.Unknowns, fmt.Sprintf("more than %d chains were open: this one was closed early", a.engine.Len()-1))
 	}
 	for i := range c.Entries {
 		if c.Entries[i].Step == correlate.NoStep {
@@ -56,6 +55,7 @@ func (a *Audit) done(c *correlate.Chain, early bool) {
 	}
 	a.count(c, &v)
 	a.timelineOfOwn(whole, &v, own)
+	return false
 }
 
 // verdict judges a chain, given the scenarios that it is of: an outcome that

@@ -95,13 +95,17 @@ func (j *judge) bounds() {
 		if o.hangs = j.lacking(step.count); o.hangs >= 0 {
 			continue
 		}
-		v := step.count.Eval(j.stepFrame(nil))
+		frame := j.stepFrame(nil)
+		v := step.count.Eval(frame)
 		n, ok := countOf(v)
-		if !ok {
+		switch why := unjudged(frame); {
+		case ok:
+			o.min, o.max = n, n
+		case why == "":
 			o.bad, o.value = true, v
-			continue
+		case step.fits || step.outcomes&j.reach != 0:
+			j.unknown("the count of " + step.Name + " " + why)
 		}
-		o.min, o.max = n, n
 	}
 }
 

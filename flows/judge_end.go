@@ -136,6 +136,8 @@ func (j *judge) lack(outcome, s int) lack {
 	switch {
 	case j.unseen(step, past):
 		return lack{reason: step.Name + " may have come before the tap began"}
+	case j.forgotten(step, past):
+		return lack{reason: step.Name + " may have come so long before that it is forgotten"}
 	case j.chain.Remnant:
 		return lack{reason: step.Name + " may be in a part of the chain that was closed early"}
 	case j.horizon.ReadPast(step.Channel, until, arrival), b.open && j.horizon.EndDecides && j.horizon.End.Known():
@@ -202,6 +204,22 @@ func (j *judge) followed(step *Step) bool {
 func (j *judge) unseen(step *Step, past bound) bool {
 	began := j.horizon.Began()
 	return began.Known() && past.seen && !j.followed(step) && past.from < began
+}
+
+// forgotten reports whether the absent step could have come so long before the
+// chain's other messages that a chain of that time has been forgotten: nothing says
+// that it came later, or all of them may be copies of what is forgotten.
+func (j *judge) forgotten(step *Step, past bound) bool {
+	from := j.first.seen.Add(-j.flow.Remember)
+	if began := j.horizon.Began(); !began.Known() || from <= began {
+		return false
+	}
+	if past.seen && !j.followed(step) && past.from < from {
+		return true
+	}
+	return !slices.ContainsFunc(j.order, func(e *correlate.Entry) bool {
+		return e.Step != correlate.NoStep && !e.Copy && j.flow.Channels[e.Channel].Redeliveries == RedeliveriesJudged
+	})
 }
 
 // bound says how early an absent step may have been, by the steps after it.

@@ -310,12 +310,8 @@ func (j *judge) judgeCheckIn(check *program, step string, e *correlate.Entry, fr
 	if check.Test(frame) {
 		return
 	}
-	switch {
-	case frame.Exceeded:
-		j.unknown("the check " + check.source + " costs more than it may")
-		return
-	case frame.Unknowable != "":
-		j.unknown("the check " + check.source + " reads " + frame.Unknowable + ", which the dead-letter headers do not carry")
+	if why := unjudged(frame); why != "" {
+		j.unknown("the check " + check.source + " " + why)
 		return
 	}
 	f := Finding{Kind: Mismatch, Step: step, Text: "does not hold: " + check.source, Expected: check.source}
@@ -335,6 +331,19 @@ func (j *judge) judgeCheckIn(check *program, step string, e *correlate.Entry, fr
 		}
 	}
 	j.find(f)
+}
+
+// unjudged says why an expression came to nothing that could be judged, "" where it
+// could.
+func unjudged(frame *expression.Frame) string {
+	switch {
+	case frame.Exceeded:
+		return "costs more than it may"
+	case frame.Unknowable != "":
+		return "reads " + frame.Unknowable + ", which the dead-letter headers do not carry"
+	default:
+		return ""
+	}
 }
 
 // addPart notes a value that a check compared, once.

@@ -21,7 +21,8 @@ import (
 // the semantics, what the taps saw and what must be said of it.
 //
 //	flow                      the flow file of what follows
-//	verify [mode=…]           the messages, one a line, and then the verdict:
+//	verify [mode=…] [started=+TIME] [chains=N] [entries=N]
+//	                          the limits, the messages, one a line, and then the verdict:
 //	  CHANNEL POSITION +TIME [seen=+TIME] [key=K] [h.NAME=VALUE] [p.NAME=VALUE] [clock=producer|none] BODY
 //	  gap CHANNEL +TIME REASON
 //	  scenario {"name":…}
@@ -74,20 +75,18 @@ var began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func tell(t *testing.T, flow *flows.Flow, d *datadriven.TestData) string {
 	t.Helper()
-	mode := "verify"
-	if d.HasArg("mode") {
-		d.ScanArgs(t, "mode", &mode)
-	}
-	started := began
-	if d.HasArg("started") {
-		var at string
-		d.ScanArgs(t, "started", &at)
-		started = instant(t, at)
+	cfg := flows.AuditConfig{Mode: "verify", Started: began}
+	d.MaybeScanArgs(t, "mode", &cfg.Mode)
+	d.MaybeScanArgs(t, "chains", &cfg.MaxChains)
+	d.MaybeScanArgs(t, "entries", &cfg.MaxEntries)
+	var at string
+	if d.MaybeScanArgs(t, "started", &at); at != "" {
+		cfg.Started = instant(t, at)
 	}
 	if flow == nil {
 		d.Fatalf(t, "the flow does not load")
 	}
-	audit := flows.NewAudit(flow, flows.AuditConfig{Mode: mode, Started: started})
+	audit := flows.NewAudit(flow, cfg)
 	for _, line := range strings.Split(strings.TrimSpace(d.Input), "\n") {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
 			e := event(t, line)

@@ -125,6 +125,9 @@ func (j *judged) lack(outcome, s int) lack {
 	if j.beforeTap(outcome, s) {
 		return lack{}
 	}
+	if j.forgotten(outcome, s) {
+		return lack{}
+	}
 	verify := j.w.run.Mode != "shadow" && j.w.end != None
 	return lack{proven: j.w.readPast(step.Channel, until, arrival) || b.open && verify}
 }
@@ -162,6 +165,33 @@ func (j *judged) beforeTap(outcome, s int) bool {
 	}
 	r := j.backwards(outcome, s)
 	return j.w.start != None && r.seen && (!r.bounded || r.from < j.w.start)
+}
+
+// remember is how long a chain is remembered that nothing comes to.
+const remember = 3600 * second
+
+// forgotten reports whether the step could have come so long before the others that
+// it is forgotten: nothing says that it did not, or each of the others may be a copy
+// of a message that is forgotten as well.
+func (j *judged) forgotten(outcome, s int) bool {
+	first := j.order[0].Seen
+	original := false
+	for _, m := range j.order {
+		if m.step >= 0 {
+			first = min(first, m.Seen)
+			original = original || !m.copied && m.ch.Redeliveries == ""
+		}
+	}
+	if j.w.start == None || first-remember <= j.w.start {
+		return false
+	}
+	for _, a := range j.flow.Steps[s].After {
+		if j.last(a) != nil {
+			return !original
+		}
+	}
+	r := j.backwards(outcome, s)
+	return !original || r.seen && (!r.bounded || r.from < first-remember)
 }
 
 // bound says how early a step may have been, by those after it.

@@ -64,6 +64,11 @@ func (g *generator) before(d *draft) []int {
 func (g *generator) missed(d *draft) bool {
 	follows := slices.ContainsFunc(g.flowing.Steps, func(s Step) bool { return slices.Contains(s.After, d.step) })
 	alone := !slices.ContainsFunc(g.drafts, func(o *draft) bool { return o.chain == d.chain && o != d })
+	if g.wish.Hours && !slices.ContainsFunc(g.drafts, func(o *draft) bool {
+		return o.chain == d.chain && o != d && o.origin == nil && g.flowing.Channels[o.msg.Channel].Redeliveries == ""
+	}) {
+		return false // it may all be forgotten
+	}
 	return g.one(d) && !alone && (!follows || len(g.before(d)) > 0)
 }
 
