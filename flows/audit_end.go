@@ -18,9 +18,7 @@ func (a *Audit) done(c *correlate.Chain, early bool) (keep bool) {
 	mine := a.scenariosOf(c.IDs)
 	if a.cfg.OwnOnly && len(mine) == 0 {
 		a.read.released(c)
-		for i := range c.Entries {
-			a.strays[c.Entries[i].Seq] = true
-		}
+		a.placed(c)
 		return false
 	}
 	whole := c
@@ -36,11 +34,7 @@ func (a *Audit) done(c *correlate.Chain, early bool) (keep bool) {
 	if early {
 		v.Unknowns = append(v.Unknowns, fmt.Sprintf("more than %d chains were open: this one was closed early", a.engine.Len()-1))
 	}
-	for i := range c.Entries {
-		if c.Entries[i].Step == correlate.NoStep {
-			a.strays[c.Entries[i].Seq] = true
-		}
-	}
+	a.placed(c)
 	if !slices.ContainsFunc(mine, func(s *scenarioRun) bool { return s.attempt != nil && !s.attempt.plain() }) {
 		for _, l := range a.spans {
 			l.observe(&a.judge)
@@ -56,6 +50,15 @@ func (a *Audit) done(c *correlate.Chain, early bool) (keep bool) {
 	a.count(c, &v)
 	a.timelineOfOwn(whole, &v, own)
 	return false
+}
+
+// placed notes the strays of a chain: they are told of in it.
+func (a *Audit) placed(c *correlate.Chain) {
+	for i := range c.Entries {
+		if c.Entries[i].Step == correlate.NoStep {
+			a.strays[c.Entries[i].Seq] = true
+		}
+	}
 }
 
 // verdict judges a chain, given the scenarios that it is of: an outcome that
