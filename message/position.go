@@ -1,6 +1,7 @@
 package message
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
@@ -46,6 +47,15 @@ func ParsePosition(s string) Position {
 	if s == "" {
 		return Position{}
 	}
+	// What is plain is read at once, and the rest below.
+	switch n, rest := digits(s); {
+	case n >= 0 && rest == "":
+		return Nth(n)
+	case n >= 0 && n <= math.MaxInt32 && rest[0] == '@':
+		if offset, rest := digits(rest[1:]); offset >= 0 && rest == "" {
+			return At(int32(n), offset)
+		}
+	}
 	if p, o, ok := strings.Cut(s, "@"); ok {
 		part, err1 := strconv.ParseInt(p, 10, 32)
 		off, err2 := strconv.ParseInt(o, 10, 64)
@@ -58,6 +68,19 @@ func ParsePosition(s string) Position {
 		return Nth(n)
 	}
 	return Named(s)
+}
+
+// digits reads a number of at most 18 digits at the beginning of s; n is -1 where
+// there is none.
+func digits(s string) (n int64, rest string) {
+	i := 0
+	for ; i < len(s) && i < 18 && s[i]-'0' <= 9; i++ {
+		n = n*10 + int64(s[i]-'0')
+	}
+	if i == 0 {
+		return -1, s
+	}
+	return n, s[i:]
 }
 
 // String spells the position as recordings and reports do.

@@ -34,7 +34,7 @@ func (d *Decoder) time(f field) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	t, ok := parseTime(unsafe.Slice(unsafe.StringData(text), len(text)))
+	t, ok := d.clock.parse(unsafe.Slice(unsafe.StringData(text), len(text)))
 	if !ok {
 		return time.Time{}, fmt.Errorf("%s: %q is no RFC 3339 time", fieldNames[f], clip(text))
 	}
@@ -102,10 +102,15 @@ func (d *Decoder) bytesAt(s span) []byte {
 
 // channelName keeps the names of channels: the engine keeps them, too.
 func (d *Decoder) channelName(name string) string {
-	if name != d.channel {
-		d.channel = d.intern(name)
+	for _, known := range d.channels {
+		if known == name {
+			return known
+		}
 	}
-	return d.channel
+	kept := d.intern(name)
+	d.channels[d.channel%len(d.channels)] = kept
+	d.channel++
+	return kept
 }
 
 // intern returns a copy of name that stays, the same one each time.

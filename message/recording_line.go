@@ -40,6 +40,15 @@ var fieldNames = [fieldCount]string{
 	"properties", "body", "text", "base64", "reason", "name", "ids", "outcome", "id", "case", "probe", "schema",
 }
 
+// fieldTexts are the names as lines have them; that of the unknown fits none.
+var fieldTexts = func() (texts [fieldCount]string) {
+	texts[unknownField] = "\n"
+	for f := unknownField + 1; f < fieldCount; f++ {
+		texts[f] = `"` + fieldNames[f] + `":`
+	}
+	return texts
+}()
+
 // fieldNamed finds a field by its name.
 //
 //nolint:cyclop // a table, which a switch searches fastest
@@ -123,8 +132,13 @@ type Decoder struct {
 	tables       []map[string]any
 	tablesUsed   int
 
-	channel string
-	names   map[string]string
+	clock    clock
+	channels [8]string // names of those that were read lately
+	channel  int       // how many there have been
+	names    map[string]string
+
+	order [fieldCount]field // of the members of the line before
+	plain headerSpan
 }
 
 // BodyScanner takes what it needs out of a body while it makes sure of its
@@ -172,15 +186,15 @@ func (d *Decoder) Decode(line []byte) (Event, error) {
 
 // walk walks over the whole line and notes where the known fields stand.
 func (d *Decoder) walk(line []byte) error {
-	d.line, d.scan = line, 0
+	d.line, d.scan, d.plain = line, 0, headerSpan{}
 	d.spans = [fieldCount]span{}
 	i := jsonscan.Space(line, 0)
 	if i >= len(line) || line[i] != '{' {
 		return errors.New("not a JSON object")
 	}
 	i, more, fault := jsonscan.Open(line, i, jsonscan.MaxDepth)
-	for more && fault == jsonscan.OK {
-		if i, fault = d.member(i); fault == jsonscan.OK {
+	for nth := 0; more && fault == jsonscan.OK; nth++ {
+		if i, fault = d.member(i, nth); fault == jsonscan.OK {
 			i, more, fault = jsonscan.Next(line, i, '}')
 		}
 	}
@@ -192,20 +206,42 @@ func (d *Decoder) walk(line []byte) error {
 	return fault.At(line, i)
 }
 
-// member notes where the value of the member at i stands.
-func (d *Decoder) member(i int) (int, jsonscan.Fault) {
+// name reads the name of the nth member, at i. Most lines have their members in
+// the order of the line before.
+func (d *Decoder) name(i, nth int) (f field, value int, fault jsonscan.Fault) {
 	line := d.line
+	if nth < len(d.order) {
+		guess := fieldTexts[d.order[nth]]
+		if value = i + len(guess); value < len(line) && string(line[i:value]) == guess && line[value] > ' ' {
+			return d.order[nth], value, jsonscan.OK
+		}
+	}
 	end, value, escaped, fault := jsonscan.Name(line, i)
 	if fault != jsonscan.OK {
-		return value, fault
+		return unknownField, value, fault
 	}
 	name := line[i+1 : end-1]
 	if escaped {
 		name = jsonscan.Unescape(nil, name)
 	}
+	f = fieldNamed(name)
+	if nth < len(d.order) {
+		d.order[nth] = f
+	}
+	return f, value, jsonscan.OK
+}
+
+// member notes where the value of the nth member, which begins at i, stands.
+func (d *Decoder) member(i, nth int) (int, jsonscan.Fault) {
+	line := d.line
+	f, value, fault := d.name(i, nth)
+	if fault != jsonscan.OK {
+		return value, fault
+	}
 	s := span{start: value}
-	f := fieldNamed(name)
 	switch {
+	case f == fHeaders && d.plainHeaders(value):
+		s.end = d.plain.end
 	case f == fBody && d.Bodies != nil:
 		s.end, fault = d.body(value)
 	case value < len(line) && line[value] == '"':
@@ -276,7 +312,9 @@ func (d *Decoder) message(m *Message) (err error) {
 		return err
 	}
 	if s := d.spans[fHeaders]; s.end > 0 {
-		if m.Headers, err = d.headerList(s.start); err != nil {
+		if d.plain.end == s.end {
+			m.Headers = d.headers[d.plain.first:len(d.headers):len(d.headers)]
+		} else if m.Headers, err = d.headerList(s.start); err != nil {
 			return err
 		}
 	}

@@ -114,6 +114,43 @@ func (d *Decoder) headerList(i int) ([]Header, error) {
 	return d.headers[from:len(d.headers):len(d.headers)], nil
 }
 
+// headerSpan tells of headers that were read while the line was walked over: the
+// first of them, and where they end in the line; 0 is none.
+type headerSpan struct{ first, end int }
+
+// plainHeaders reads headers in the form that nearly all have, of plain texts and
+// without space between them, at i. It reports whether they have it.
+func (d *Decoder) plainHeaders(i int) bool {
+	first, strings := len(d.headers), len(d.strings)
+	for i < len(d.line) && (d.line[i] == ',' || d.line[i] == '[' && first == len(d.headers)) {
+		name, end := d.plainText(i+1, '[')
+		value, end := d.plainText(end, ',')
+		if end+1 >= len(d.line) || d.line[end] != ']' {
+			break
+		}
+		d.headers = append(d.headers, Header{Name: view(name), Value: d.boxed(value)})
+		if i = end + 1; d.line[i] == ']' {
+			d.plain = headerSpan{first, i + 1}
+			return true
+		}
+	}
+	d.headers, d.strings, d.plain = d.headers[:first], d.strings[:strings], headerSpan{}
+	return false
+}
+
+// plainText reads a string without escapes that stands behind the byte before at
+// i; the end of the line where there is none.
+func (d *Decoder) plainText(i int, before byte) (text []byte, end int) {
+	if i+1 >= len(d.line) || d.line[i] != before || d.line[i+1] != '"' {
+		return nil, len(d.line)
+	}
+	end, escaped, fault := jsonscan.String(d.line, i+1)
+	if escaped || fault != jsonscan.OK {
+		return nil, len(d.line)
+	}
+	return d.line[i+2 : end-1 : end-1], end
+}
+
 // header reads the pair at i, and returns the index behind it.
 func (d *Decoder) header(i int) (Header, int, error) {
 	if d.line[i] != '[' {

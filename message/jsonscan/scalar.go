@@ -61,7 +61,8 @@ func plain(data []byte, first int) int {
 // Only the lowest such bit is exact: the subtractions borrow upwards.
 func stopBytes(x uint64) uint64 {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	return (((x ^ ones*'"') - ones) | ((x ^ ones*'\\') - ones) | (x - ones*' ') | x) & tops
+	// Flipping one bit brings the quote down to just above the control characters.
+	return (((x ^ ones*2) - ones*('"'^2+1)) | ((x ^ ones*'\\') - ones) | x) & tops
 }
 
 // runes walks over the characters beyond ASCII that begin at i.
