@@ -206,7 +206,7 @@ func (e *editor) walk(v payload.Value, path string) payload.Value {
 // Resent is a message that a tap saw as a trigger that sends it again: byte for
 // byte, with its headers, to its own channel and partition.
 func (f *Flow) Resent(channel int, o *message.Observation) Trigger {
-	t := Trigger{Channel: channel, Message: o.Message}
+	t := Trigger{Channel: channel, Message: o.Message, Origin: o.Position}
 	t.Message.Properties = maps.Clone(o.Properties)
 	if o.Position.Kind == message.PartitionOffset {
 		t.Partition = &o.Position.Partition

@@ -67,6 +67,8 @@ type Trigger struct {
 	IDs map[string]string
 	// Outcome is the name of the outcome that its chain must have; "" for any.
 	Outcome string
+	// Origin is where the message is that this one repeats, if the broker told.
+	Origin message.Position
 }
 
 // indices of the names that come later, in every scenario's scope.

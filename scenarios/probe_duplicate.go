@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/message"
 )
 
 // duplicates send the trigger again, byte for byte.
@@ -81,8 +82,19 @@ func (r *runner) sendAgain(ctx context.Context, s *sending, i int, what string) 
 // sendExtra sends a message that is no trigger.
 func (r *runner) sendExtra(ctx context.Context, s *sending, t *flows.Trigger, what string) error {
 	receipt, err := r.send(ctx, t)
-	if err == nil {
+	switch {
+	case err != nil:
+		return err
+	case receipt.Position == t.Origin && t.Origin.Kind != message.NoPosition:
+		// A FIFO topic or queue takes a deduplication id twice, and delivers it once.
+		s.marks = append(s.marks, r.actMark(s.instance, what+"; the broker knew it again and delivered nothing"))
+	default:
 		s.marks = append(s.marks, r.sentMark(s.instance, t, receipt, what))
 	}
-	return err
+	return nil
+}
+
+// actMark tells of something that was done, and that no tap sees.
+func (r *runner) actMark(in *instance, what string) *message.Mark {
+	return &message.Mark{Kind: message.MarkProbe, Seen: r.cfg.Now(), ID: in.id, Probe: &message.ProbeMark{Does: message.ProbeAct, What: what}}
 }

@@ -1,6 +1,7 @@
 package scenarios_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -8,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/brokers/memory"
 	"github.com/flowcheck/flowcheck/flows"
 )
@@ -118,4 +120,41 @@ func TestDuplicateIsAsked(t *testing.T) {
 			})
 		})
 	}
+}
+
+// knowing is a broker that knows each message again, as a FIFO topic does.
+type knowing struct {
+	brokers.Publisher
+	mu   *sync.Mutex
+	done map[string]brokers.Receipt
+}
+
+func (k knowing) Publish(ctx context.Context, ch brokers.Channel, m brokers.Outgoing) (brokers.Receipt, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if r, ok := k.done[string(m.Payload)]; ok {
+		return r, nil
+	}
+	r, err := k.Publisher.Publish(ctx, ch, m)
+	k.done[string(m.Payload)] = r
+	return r, err
+}
+
+// TestABrokerMayKnowADuplicate: what a broker swallows is no message of the
+// probe's, and the first one stays the trigger.
+func TestABrokerMayKnowADuplicate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, probed("[ duplicate ]"), memory.Options{})
+		r.cfg.Publishers[0] = knowing{r.cfg.Publishers[0], new(sync.Mutex), map[string]brokers.Receipt{}}
+		result, _ := r.runWith(honest)
+		tell(t, result)
+		if got := verdicts(result); got != "duplicate pass" {
+			t.Errorf("probes %q", got)
+		}
+		for _, y := range result.Scenarios[0].Probes[0].Tries {
+			if len(y.Did) != 1 || !strings.Contains(y.Did[0].What, "the broker knew it again") {
+				t.Errorf("%s: %+v", y.Name, y.Did)
+			}
+		}
+	})
 }

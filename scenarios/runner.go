@@ -248,6 +248,7 @@ func (r *runner) publishOne(ctx context.Context, s *sending, triggers []flows.Tr
 	if len(in.probes) == 0 && in.try == nil {
 		return nil
 	}
+	t.Origin = receipt.Position
 	s.marks = append(s.marks, r.sentMark(in, t, receipt, ""))
 	if in.try == nil || in.try.twice == "" {
 		return nil
