@@ -43,6 +43,9 @@ type Broker struct {
 	URL        string // Kafka: host:port; RabbitMQ: amqp URL with the login; else: http URL
 	Management string // RabbitMQ: http URL of the management API, with the login; else ""
 	Stream     string // RabbitMQ: host:port of the stream protocol; else ""
+	// Kafka: a second listener, at Behind, tells its clients to come to Proxy, where nobody listens unless a test
+	// starts a proxy there; else "".
+	Behind, Proxy string
 
 	mu      sync.Mutex
 	helpers []*process // started before the broker and ended after it

@@ -21,10 +21,10 @@ func KafkaJars(home string) string { return filepath.Join(home, "kafka-"+KafkaVe
 const kafkaProperties = `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@%[2]s
-listeners=PLAINTEXT://%[1]s,CONTROLLER://%[2]s
-advertised.listeners=PLAINTEXT://%[1]s
+listeners=PLAINTEXT://%[1]s,BEHIND://%[4]s,CONTROLLER://%[2]s
+advertised.listeners=PLAINTEXT://%[1]s,BEHIND://%[5]s
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs=%[3]s
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
@@ -41,13 +41,14 @@ group.initial.rebalance.delay.ms=0
 // connections, which it does when it has registered with its controller.
 func StartKafka(ctx context.Context, o Options) (*Broker, error) {
 	jars := filepath.Join(KafkaJars(o.home()), "*")
-	ports, err := freePorts(ctx, 2)
+	ports, err := freePorts(ctx, 4)
 	if err != nil {
 		return nil, fmt.Errorf("start kafka: %w", err)
 	}
 	addr := address(ports[0])
 	config := filepath.Join(o.Dir, "server.properties")
-	text := fmt.Sprintf(kafkaProperties, addr, address(ports[1]), filepath.Join(o.Dir, "data"))
+	behind, proxy := address(ports[2]), address(ports[3])
+	text := fmt.Sprintf(kafkaProperties, addr, address(ports[1]), filepath.Join(o.Dir, "data"), behind, proxy)
 	if err := writeFile(config, text); err != nil {
 		return nil, fmt.Errorf("start kafka: %w", err)
 	}
@@ -55,8 +56,10 @@ func StartKafka(ctx context.Context, o Options) (*Broker, error) {
 		return nil, fmt.Errorf("start kafka: %w", err)
 	}
 	b := &Broker{
-		Name: "kafka",
-		URL:  addr,
+		Name:   "kafka",
+		URL:    addr,
+		Behind: behind,
+		Proxy:  proxy,
 		server: &process{
 			path: "java",
 			args: []string{"-Xmx768m", "-cp", jars, "kafka.Kafka", config},

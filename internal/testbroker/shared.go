@@ -10,6 +10,8 @@ import (
 // The environment variables with the addresses of the brokers that all tests share.
 const (
 	EnvKafka      = "FLOWCHECK_TEST_KAFKA"               // host:port
+	EnvBehind     = "FLOWCHECK_TEST_KAFKA_BEHIND"        // host:port of the listener behind a proxy
+	EnvProxy      = "FLOWCHECK_TEST_KAFKA_PROXY"         // host:port where the proxy has to listen
 	EnvRabbitMQ   = "FLOWCHECK_TEST_RABBITMQ"            // amqp URL
 	EnvManagement = "FLOWCHECK_TEST_RABBITMQ_MANAGEMENT" // http URL
 	EnvMinistack  = "FLOWCHECK_TEST_MINISTACK"           // http URL

@@ -26,11 +26,13 @@ type variable struct {
 }
 
 func url(b *testbroker.Broker) string        { return b.URL }
+func behind(b *testbroker.Broker) string     { return b.Behind }
+func proxy(b *testbroker.Broker) string      { return b.Proxy }
 func management(b *testbroker.Broker) string { return b.Management }
 
 func kinds() []kind {
 	return []kind{
-		{"kafka", []variable{{testbroker.EnvKafka, url}}, installKafka, testbroker.StartKafka},
+		{"kafka", []variable{{testbroker.EnvKafka, url}, {testbroker.EnvBehind, behind}, {testbroker.EnvProxy, proxy}}, installKafka, testbroker.StartKafka},
 		{"rabbitmq", []variable{{testbroker.EnvRabbitMQ, url}, {testbroker.EnvManagement, management}}, installRabbitMQ, testbroker.StartRabbitMQ},
 		{"ministack", []variable{{testbroker.EnvMinistack, url}}, installMinistack, testbroker.StartMinistack},
 		{"elasticmq", []variable{{testbroker.EnvElasticMQ, url}}, installElasticMQ, testbroker.StartElasticMQ},
