@@ -55,8 +55,8 @@ func (a *Audit) done(c *correlate.Chain, early bool) (keep bool) {
 // placed notes the strays of a chain: they are told of in it.
 func (a *Audit) placed(c *correlate.Chain) {
 	for i := range c.Entries {
-		if c.Entries[i].Step == correlate.NoStep {
-			a.strays[c.Entries[i].Seq] = true
+		if e := &c.Entries[i]; e.Detail != nil && e.Detail.Stray != correlate.NotStray {
+			a.strays[e.Seq] = true
 		}
 	}
 }
