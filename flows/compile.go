@@ -55,6 +55,7 @@ func (c *compiler) compile() {
 	c.compileOutcomes()
 	c.compileRules()
 	c.compileScenarios()
+	c.compileHooks()
 	c.compileMasks()
 	c.compileNoise()
 	c.finishIntake()

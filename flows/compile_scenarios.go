@@ -24,9 +24,7 @@ func (c *compiler) compileScenario(from *source.Scenario) Scenario {
 	if from.Cases.IsSet() {
 		s.Cases, s.named = c.cases(from.Cases), true
 	}
-	if from.Call != nil {
-		c.fail(from.Pos, "call: is not served yet: use send:")
-	}
+	c.compileCall(from, &s)
 	s.Probes = compileProbes(from.Probes)
 	scope := c.sendScope(from)
 	for i := range from.Send {

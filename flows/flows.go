@@ -44,6 +44,10 @@ type Flow struct {
 	// Draws is true where what scenarios send has test data, made from Options.Seed.
 	Draws bool
 
+	// Setup and Cleanup are called before anything is sent, and after all is over.
+	Setup, Cleanup []*Call
+
+	hooks    map[string]*callPlan
 	maskSalt string
 	book     *payload.Book // what is known of registries
 	seed     uint64

@@ -30,6 +30,9 @@ type Scenario struct {
 	Timeout time.Duration
 
 	sends  []send
+	call   *callPlan        // it begins with a call
+	ids    []templateMember // of its chain, from the reply
+	heal   *callPlan
 	checks []*program
 	named  bool // it has cases
 }

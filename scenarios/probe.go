@@ -75,6 +75,10 @@ func (r *runner) sentMark(in *instance, t *flows.Trigger, receipt brokers.Receip
 // wasSent takes the word of a publisher.
 func (r *runner) wasSent(s sending) error {
 	in := s.instance
+	if in.call != nil && !in.sent && !s.act {
+		r.calling--
+		s.marks = in.marks([]flows.Trigger{*s.called}, r.cfg.Now())
+	}
 	for _, m := range s.marks {
 		if err := r.take(message.Event{Mark: m}); err != nil {
 			return err
@@ -191,6 +195,8 @@ func (r *runner) begin(of *instance) error {
 		reason = "the scenario's trigger could not be sent"
 	case standing != flows.Pass:
 		reason = "the scenario itself does not pass"
+	case of.call != nil:
+		reason = "the scenario begins with a call: only messages are sent again"
 	}
 	tried := false
 	for _, name := range of.probes {

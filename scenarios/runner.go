@@ -26,6 +26,7 @@ type runner struct {
 	raws       raws
 	active     []*instance
 	sent       chan sending
+	calling    int            // calls under way that begin scenarios
 	work       sync.WaitGroup // publishers and catch-ups under way
 	watch      watch
 	lag        lag
@@ -57,7 +58,8 @@ type instance struct {
 	learnt int       // plain repeats so far
 
 	sent    bool
-	fresh   bool // not looked at since
+	fresh   bool        // not looked at since
+	call    *flows.Call // what it begins with, where that is no message
 	sentAt  time.Time
 	err     error
 	wait    flows.Wait
@@ -80,6 +82,7 @@ type sending struct {
 	err      error
 	marks    []*message.Mark // of what was sent, where that is to be told
 	act      bool            // it was no trigger
+	called   *flows.Trigger  // what a call has begun
 }
 
 func (r *runner) loop(ctx context.Context) error {
@@ -96,10 +99,14 @@ func (r *runner) loop(ctx context.Context) error {
 		if len(r.active) == 0 || r.broken {
 			return nil
 		}
+		events, caught, tick := r.events, r.watch.caught, timer.C
+		if r.calling > 0 { // what comes of a call is read once it is known whose it is
+			events, caught, tick = nil, nil, nil
+		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case e := <-r.events:
+		case e := <-events:
 			if err := r.take(e); err != nil {
 				return err
 			}
@@ -110,12 +117,15 @@ func (r *runner) loop(ctx context.Context) error {
 			if err := r.wasSent(s); err != nil {
 				return err
 			}
-		case c := <-r.watch.caught:
+		case c := <-caught:
 			if err := r.caughtUp(ctx, c); err != nil {
 				return err
 			}
-		case <-timer.C:
+		case <-tick:
 			r.changed = true
+		}
+		if r.calling > 0 {
+			continue
 		}
 		if err := r.look(ctx); err != nil {
 			return err
@@ -179,6 +189,14 @@ func (r *runner) start(ctx context.Context) error {
 			}
 		}
 		r.active = append(r.active, in)
+		if in.call, err = in.scenario.Begins(in.id, in.kase); err != nil {
+			return fmt.Errorf("%w: %w", ErrTrigger, err)
+		}
+		if in.call != nil {
+			r.calling++
+			r.work.Go(func() { r.tell(ctx, callOf(ctx, r.cfg.Flow, in)) })
+			continue
+		}
 		r.work.Go(func() { r.publish(ctx, in, triggers) })
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/flowcheck/flowcheck/brokers"
@@ -94,13 +95,26 @@ const tapCloseTimeout = 15 * time.Second
 
 // Run arms every tap, sends each scenario's trigger, and judges what comes of
 // it. It returns when every verdict is decided. When ctx ends it removes what
-// it created and returns ctx's error. A broker that cannot be reached or tapped
+// it created and returns ctx's error. The flow's setup comes before all of
+// that, its cleanup after it. A broker that cannot be reached or tapped
 // is an error; a trigger that could not be sent makes its scenario unknown.
 func Run(ctx context.Context, cfg Config) (result *flows.Result, stats Stats, err error) {
 	r := &runner{
 		cfg: cfg, began: cfg.Now(), events: make(chan message.Event, eventBuffer), lag: newLag(cfg.Flow), watch: newWatch(),
 	}
 	if err := r.choose(); err != nil {
+		return nil, stats, err
+	}
+	defer func() {
+		switch failed := CleanUp(ctx, cfg.Flow); {
+		case len(failed) == 0:
+		case err == nil: // the verdict stands
+			result.Warnings = append(result.Warnings, failed...)
+		default:
+			err = fmt.Errorf("%w; and %s", err, strings.Join(failed, "; "))
+		}
+	}()
+	if err := SetUp(ctx, cfg.Flow); err != nil {
 		return nil, stats, err
 	}
 	defer func() {

@@ -9,7 +9,15 @@ type Call struct {
 	URL     Text   // its value
 	Headers []Var  // HTTP headers
 	Body    Data   // absent, text, or data to be sent as JSON
+	TLS     *TLS   // of the request
+	OAuth   *OAuth // a token for the request
 	Run     []Text // a command and its arguments
+}
+
+// OAuth is how a token for a request is had: OAuth 2 client credentials.
+type OAuth struct {
+	TokenURL, ClientID, ClientSecret Text
+	Scopes                           []Text
 }
 
 // Hook is a named command or call that a probe makes: hooks.restart.
@@ -26,6 +34,8 @@ func callKeys() []key[Call] {
 	return append(keys,
 		field("headers", val.headers, func(c *Call) *[]Var { return &c.Headers }),
 		field("body", val.free, func(c *Call) *Data { return &c.Body }),
+		field("tls", val.tls, func(c *Call) **TLS { return &c.TLS }),
+		field("oauth", val.oauth, func(c *Call) **OAuth { return &c.OAuth }),
 		field("run", val.command, func(c *Call) *[]Text { return &c.Run }),
 	)
 }
@@ -64,10 +74,32 @@ func (v val) call() *Call {
 		v.failHint("write post: URL, or run: [ command, argument ]", "%s calls nothing", quote(v.key))
 	case len(have) > 1:
 		v.fail("%s has several calls: %s", quote(v.key), strings.Join(have, ", "))
-	case have[0] == "run" && (v.has("body") || v.has("headers")):
-		v.fail("a command has no `body` and no `headers`")
+	case have[0] == "run" && (v.has("body") || v.has("headers") || v.has("tls") || v.has("oauth")):
+		v.fail("a command has no `body`, no `headers`, no `tls` and no `oauth`")
 	}
 	return c
+}
+
+// calls reads a list of calls; each is a map, or a command as a list.
+func (v val) calls() []Call {
+	var out []Call
+	v.each(func(v val) { out = append(out, *v.call()) })
+	return out
+}
+
+func oauthKeys() []key[OAuth] {
+	return []key[OAuth]{
+		needed("token-url", val.word, func(o *OAuth) *Text { return &o.TokenURL }),
+		needed("client-id", val.text, func(o *OAuth) *Text { return &o.ClientID }),
+		field("client-secret", val.text, func(o *OAuth) *Text { return &o.ClientSecret }),
+		field("scopes", val.texts, func(o *OAuth) *[]Text { return &o.Scopes }),
+	}
+}
+
+func (v val) oauth() *OAuth {
+	o := &OAuth{}
+	object(v, "`oauth`", oauthKeys(), o)
+	return o
 }
 
 // command reads a command and its arguments, which may be empty.

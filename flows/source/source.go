@@ -43,6 +43,8 @@ type File struct {
 	Rules     []Rule
 	Scenarios []Scenario
 	Hooks     []Hook
+	Setup     []Call
+	Cleanup   []Call
 }
 
 // Var is a named value: of vars:, at the top or in a scenario.

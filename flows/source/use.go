@@ -73,6 +73,8 @@ func (l *loader) merge(f, used *File) {
 	f.Rules = append(f.Rules, used.Rules...)
 	f.Scenarios = append(f.Scenarios, used.Scenarios...)
 	f.Hooks = append(f.Hooks, used.Hooks...)
+	f.Setup = append(f.Setup, used.Setup...)
+	f.Cleanup = append(f.Cleanup, used.Cleanup...)
 	l.once("skew", &f.Skew.Broker, used.Skew.Broker)
 	l.once("skew", &f.Skew.Producer, used.Skew.Producer)
 	l.once("settle", &f.Settle, used.Settle)

@@ -1,0 +1,91 @@
+package flows
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/flowcheck/flowcheck/expression"
+	"github.com/flowcheck/flowcheck/flows/source"
+)
+
+func (c *compiler) compileHooks() {
+	c.flow.hooks = map[string]*callPlan{}
+	for i := range c.file.Hooks {
+		h := &c.file.Hooks[i]
+		c.flow.hooks[h.Name.Value] = c.callPlan(&h.Call, c.sendScope(&source.Scenario{}))
+	}
+	c.flow.Setup = c.calls(c.file.Setup)
+	c.flow.Cleanup = c.calls(c.file.Cleanup)
+}
+
+// calls are calls that belong to no scenario.
+func (c *compiler) calls(all []source.Call) []*Call {
+	var made []*Call
+	for i := range all {
+		plan := c.callPlan(&all[i], c.configScope())
+		call, err := plan.make(scenarioFrame("", Case{}.value))
+		if err != nil {
+			c.fail(all[i].Pos, "%v", err)
+			continue
+		}
+		made = append(made, call)
+	}
+	return made
+}
+
+// compileCall compiles how a scenario begins, where that is no message.
+func (c *compiler) compileCall(from *source.Scenario, s *Scenario) {
+	if from.Heal != nil {
+		s.heal = c.callPlan(from.Heal, c.sendScope(from))
+	}
+	if from.Call == nil {
+		return
+	}
+	s.call = c.callPlan(from.Call, c.sendScope(from))
+	if len(from.IDs) == 0 {
+		c.fail(from.Call.Pos, "a scenario that begins with a call needs `ids`, by which its chain is known: ids: { %s: \"${reply.body.…}\" }", c.someID())
+	}
+	scope := c.sendScope(from)
+	scope.Names = append(scope.Names, expression.Name{Name: "reply", Later: true, Members: []string{"status", "headers", "body", "text"}})
+	for _, id := range from.IDs {
+		if !slices.ContainsFunc(c.file.Correlate, func(x source.ID) bool { return x.Name.Value == id.Name.Value }) {
+			c.fail(id.Name.Pos, "%q is no id of `correlate`", id.Name.Value)
+		}
+		s.ids = append(s.ids, templateMember{c.textTemplate(id.Name, scope), c.template(id.Value, scope)})
+	}
+}
+
+// someID is an id of the file, for a hint.
+func (c *compiler) someID() string {
+	if len(c.file.Correlate) == 0 {
+		return "order"
+	}
+	return c.file.Correlate[0].Name.Value
+}
+
+func (c *compiler) callPlan(from *source.Call, scope *expression.Scope) *callPlan {
+	p := &callPlan{
+		method: strings.ToUpper(from.Method.Value), url: c.textTemplate(from.URL, scope), body: c.template(from.Body, scope), tls: c.tls(from.TLS),
+	}
+	for _, h := range from.Headers {
+		p.headers = append(p.headers, templateMember{c.textTemplate(h.Name, scope), c.template(h.Value, scope)})
+	}
+	for _, arg := range from.Run {
+		p.run = append(p.run, c.textTemplate(arg, scope))
+	}
+	if o := from.OAuth; o != nil {
+		p.oauth = &OAuth{TokenURL: c.needed(o.TokenURL), ClientID: c.text(o.ClientID), ClientSecret: c.text(o.ClientSecret), Scopes: c.texts(o.Scopes)}
+	}
+	return p
+}
+
+// redacted is a URL without its password and its query.
+func redacted(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "…"
+	}
+	u.RawQuery = ""
+	return u.Redacted()
+}
