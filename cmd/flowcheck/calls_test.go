@@ -46,9 +46,8 @@ type desk struct {
 	testing.TB
 	client *kgo.Client
 
-	mu   sync.Mutex
-	log  []string
-	seen map[string]bool
+	mu  sync.Mutex
+	log []string
 }
 
 func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -162,7 +162,7 @@ func command(ctx context.Context, c *flows.Call) (*flows.Reply, error) {
 	reply := &flows.Reply{Body: out.kept}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		reply.Status = exit.ExitCode()
-		return reply, fmt.Errorf("%w: %s: %s", ErrRefused, exit, told(errs.kept))
+		return reply, fmt.Errorf("%w: %w: %s", ErrRefused, exit, told(errs.kept))
 	}
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil
