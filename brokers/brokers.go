@@ -32,6 +32,9 @@ var (
 	ErrNotTappable = errors.New("cannot be tapped")
 	// ErrUnroutable: the broker took the message but no queue wanted it.
 	ErrUnroutable = errors.New("unroutable")
+	// ErrSettings: the settings of the broker are wrong, or a file that they name
+	// cannot be read; no broker was asked.
+	ErrSettings = errors.New("wrong settings")
 	// ErrTooLarge: the message is beyond what the broker takes.
 	ErrTooLarge = errors.New("message too large")
 )
@@ -50,19 +53,11 @@ type Config struct {
 	Username   string
 	Password   string
 	TLS        *TLS
-	// SASL mechanism; "" is PLAIN where a user name is given.
-	SASL string
+	SASL       SASL
+	AWS        AWS
 	// RunID is part of the name of whatever is created: flowcheck-<RunID>-….
 	RunID string
 	Log   *slog.Logger
-}
-
-// TLS tells how to verify the broker and how to show who we are. The zero value
-// verifies against the system's roots.
-type TLS struct {
-	CA, Cert, Key string // file names
-	ServerName    string
-	Insecure      bool
 }
 
 // Adapter is one kind of broker.
@@ -73,10 +68,13 @@ type Adapter struct {
 	Schemes []string
 	// TapOnly: nothing can be published.
 	TapOnly bool
+	// CheckConfig reports what is wrong with the settings of a broker without
+	// asking it and without reading the files that they name, or nil.
+	CheckConfig func(Config) error
 	// Check reports what is wrong with a channel without asking a broker, or nil.
 	Check func(Channel) error
-	// OpenTapper and OpenPublisher connect. They fail with ErrUnreachable or
-	// ErrRefused. Config.URL is valid for one of the Schemes.
+	// OpenTapper and OpenPublisher connect. They fail with ErrUnreachable,
+	// ErrRefused or ErrSettings. Config.URL is valid for one of the Schemes.
 	OpenTapper    func(context.Context, Config) (Tapper, error)
 	OpenPublisher func(context.Context, Config) (Publisher, error)
 }

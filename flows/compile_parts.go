@@ -12,16 +12,30 @@ func (c *compiler) compileBrokers() {
 		broker := Broker{
 			Name: b.Name.Value, At: b.Name.Pos, URL: c.needed(b.URL), TLS: c.tls(b.TLS),
 			Endpoint: c.text(b.Endpoint), Management: c.text(b.Management),
-			Username: c.text(b.Username), Password: c.text(b.Password),
-		}
-		if b.SASL.Kind == source.String {
-			broker.SASL = c.text(b.SASL.Text)
+			Username: c.text(b.Username), Password: c.text(b.Password), SASL: c.sasl(b.SASL),
+			AWS: AWS{
+				Profile: c.text(b.Profile), RoleARN: c.text(b.RoleARN), ExternalID: c.text(b.ExternalID),
+				WebIdentityTokenFile: c.text(b.WebIdentityTokenFile),
+			},
 		}
 		if url, ok := c.opts.Brokers[broker.Name]; ok {
 			broker.URL = url
 		}
 		broker.Lacking, c.lacking = c.lacking, false
 		c.flow.Brokers = append(c.flow.Brokers, broker)
+	}
+}
+
+// sasl evaluates the texts of a broker's sasl.
+func (c *compiler) sasl(from *source.SASL) SASL {
+	if from == nil {
+		return SASL{}
+	}
+	return SASL{
+		Mechanism: c.text(from.Mechanism), TokenURL: c.text(from.TokenURL), ClientID: c.text(from.ClientID),
+		ClientSecret: c.text(from.ClientSecret), Token: c.text(from.Token), Region: c.text(from.Region),
+		Service: c.text(from.Service), Realm: c.text(from.Realm), Config: c.text(from.Config), Keytab: c.text(from.Keytab),
+		Scopes: c.texts(from.Scopes),
 	}
 }
 

@@ -56,13 +56,25 @@ type Flow struct {
 
 // Broker is one broker of the flow, with every ${…} evaluated.
 type Broker struct {
-	Name, URL, Endpoint, Management, Username, Password, SASL string
-	TLS                                                       *source.TLS
+	Name, URL, Endpoint, Management, Username, Password string
+	TLS                                                 *source.TLS
+	SASL                                                SASL
+	AWS                                                 AWS
 	// At is where the file has it. Lacking tells that an Offline flow could not
 	// evaluate all of it; so it is with channels.
 	At      source.Position
 	Lacking bool
 }
+
+// SASL is how to log in; see the flow file's reference.
+type SASL struct {
+	Mechanism, TokenURL, ClientID, ClientSecret, Token, Region string
+	Service, Realm, Config, Keytab                             string
+	Scopes                                                     []string
+}
+
+// AWS is who to be on AWS.
+type AWS struct{ Profile, RoleARN, ExternalID, WebIdentityTokenFile string }
 
 // IDName is one entry of correlate.
 type IDName struct {

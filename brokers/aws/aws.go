@@ -33,6 +33,7 @@ func Adapter() brokers.Adapter {
 	return brokers.Adapter{
 		Kind:          kind,
 		Schemes:       []string{kind},
+		CheckConfig:   checkConfig,
 		Check:         check,
 		OpenTapper:    openTapper,
 		OpenPublisher: openPublisher,

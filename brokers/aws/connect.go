@@ -16,13 +16,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/internal/awslogin"
 )
 
 // How long a connection may take to fail: reaching the host, finding
@@ -64,7 +64,7 @@ func connect(ctx context.Context, cfg brokers.Config, retryer func() aws.Retryer
 	if retryer != nil {
 		loaded.Retryer = retryer
 	}
-	if err := login(ctx, loaded.Credentials); err != nil {
+	if err := login(ctx, cfg.AWS, loaded.Credentials); err != nil {
 		return nil, fmt.Errorf("open %s: %w", cfg.Name, err)
 	}
 	s := newSession(cfg, loaded)
@@ -109,15 +109,26 @@ func (s *session) disconnect() {
 func regionOf(raw string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return "", errors.New("the URL is not of the form aws://region") // without the URL: it may hold a secret
+		return "", fmt.Errorf("%w: the URL is not of the form aws://region", brokers.ErrSettings) // without the URL: it may hold a secret
 	}
 	if u.User != nil {
-		return "", errors.New("the URL holds a login: put the access key into username, its secret into password")
+		return "", fmt.Errorf("%w: the URL holds a login: put the access key into username, its secret into password", brokers.ErrSettings)
 	}
 	if strings.Trim(u.Path, "/") != "" || u.Port() != "" {
-		return "", fmt.Errorf("%q is not of the form aws://region; an emulator's address goes into endpoint", raw)
+		return "", fmt.Errorf("%w: %q is not of the form aws://region; an emulator's address goes into endpoint", brokers.ErrSettings, raw)
 	}
 	return u.Hostname(), nil
+}
+
+// checkConfig reports what is wrong with the settings of a broker.
+func checkConfig(cfg brokers.Config) error {
+	if _, err := regionOf(cfg.URL); err != nil {
+		return err
+	}
+	if cfg.Mechanism() != "" && cfg.Mechanism() != brokers.Plain {
+		return fmt.Errorf("%w: sasl does not belong on AWS: give a profile, a role-arn, or an access key by username and password", brokers.ErrSettings)
+	}
+	return awslogin.Check(cfg)
 }
 
 // load merges the configuration with what the environment and AWS's files say.
@@ -132,20 +143,16 @@ func load(ctx context.Context, cfg brokers.Config, region string) (aws.Config, e
 	}
 	if cfg.Endpoint != "" {
 		if u, err := url.Parse(cfg.Endpoint); err != nil || u.Host == "" || u.User != nil {
-			return aws.Config{}, errors.New("the endpoint is not of the form http://host:port")
+			return aws.Config{}, fmt.Errorf("%w: the endpoint is not of the form http://host:port", brokers.ErrSettings)
 		}
 		opts = append(opts, config.WithBaseEndpoint(cfg.Endpoint))
 	}
-	if cfg.Username != "" {
-		static := credentials.NewStaticCredentialsProvider(cfg.Username, cfg.Password, "")
-		opts = append(opts, config.WithCredentialsProvider(static))
-	}
-	loaded, err := config.LoadDefaultConfig(ctx, opts...)
+	loaded, err := awslogin.Load(ctx, cfg, opts...)
 	if err != nil {
-		return aws.Config{}, fmt.Errorf("AWS's configuration: %w", err)
+		return aws.Config{}, err
 	}
 	if loaded.Region == "" {
-		return aws.Config{}, errors.New("no region: say aws://eu-west-1, or set AWS_REGION")
+		return aws.Config{}, fmt.Errorf("%w: no region: say aws://eu-west-1, or set AWS_REGION", brokers.ErrSettings)
 	}
 	return loaded, nil
 }
@@ -162,17 +169,32 @@ func sdkLog(log *slog.Logger) logging.Logger {
 
 // login sees whether there are credentials at all. The chain may end in a slow
 // question to a metadata service that is not there, so it is bounded.
-func login(ctx context.Context, p aws.CredentialsProvider) error {
+func login(ctx context.Context, who brokers.AWS, p aws.CredentialsProvider) error {
 	bounded, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
 	if _, err := p.Retrieve(bounded); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("credentials: %w", ctx.Err())
 		}
+		if who.RoleARN != "" {
+			return roleTrouble(who, err)
+		}
 		return fmt.Errorf("%w: no AWS credentials were found: log in (aws sso login), set AWS_PROFILE or AWS_ACCESS_KEY_ID and "+
 			"AWS_SECRET_ACCESS_KEY, or give the broker a username and password; for an emulator any will do: %s", brokers.ErrRefused, plain(err))
 	}
 	return nil
+}
+
+// roleTrouble says why a role could not be assumed.
+func roleTrouble(who brokers.AWS, err error) error {
+	sentinel, remedy := meaningOf(err), "is the address right?"
+	if !errors.Is(sentinel, brokers.ErrUnreachable) {
+		sentinel, remedy = brokers.ErrRefused, "its trust policy has to allow this login sts:AssumeRole"
+		if who.WebIdentityTokenFile != "" {
+			remedy = "its trust policy has to allow the token's issuer and subject sts:AssumeRoleWithWebIdentity, and the token in " + who.WebIdentityTokenFile + " has to be good"
+		}
+	}
+	return fmt.Errorf("%w: the role %s could not be assumed: %s: %s", sentinel, who.RoleARN, plain(err), remedy)
 }
 
 // probe asks SQS for a queue that nobody has. That it does not exist, or may not

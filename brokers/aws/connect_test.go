@@ -198,12 +198,12 @@ func TestTLS(t *testing.T) {
 		tls  *brokers.TLS
 		want string
 	}{
-		{"none", nil, "name the CA's file in tls.ca"},
+		{"none", nil, "name the file of its CA"},
 		{"ca", &brokers.TLS{CA: ca}, ""},
 		{"wrong name", &brokers.TLS{CA: ca, ServerName: "other.test"}, "other.test"},
 		{"insecure", &brokers.TLS{Insecure: true}, ""},
-		{"no file", &brokers.TLS{CA: ca + "x"}, "tls.ca"},
-		{"no pair", &brokers.TLS{Cert: ca, Key: ca}, "tls.cert, tls.key"},
+		{"no file", &brokers.TLS{CA: ca + "x"}, "tls: ca"},
+		{"no pair", &brokers.TLS{Cert: ca, Key: ca}, "cert and key"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := configAt(server.URL)
@@ -216,7 +216,7 @@ func TestTLS(t *testing.T) {
 		})
 	}
 	var unverified *tls.CertificateVerificationError
-	if err := openBoth(t, t.Context(), configAt(server.URL))[0]; !errors.Is(err, brokers.ErrUnreachable) || errors.As(err, &unverified) {
+	if err := openBoth(t, t.Context(), configAt(server.URL))[0]; !errors.Is(err, brokers.ErrRefused) || errors.As(err, &unverified) {
 		t.Errorf("%v", err)
 	}
 }

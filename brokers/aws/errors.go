@@ -3,7 +3,6 @@ package aws
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -34,6 +33,9 @@ func meaningOf(err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return meaningOfCode(codeOf(err), api.ErrorMessage())
+	}
+	if brokers.TLSTrouble(err) != "" {
+		return brokers.ErrRefused
 	}
 	if isOf[*smithyhttp.RequestSendError](err) || isOf[net.Error](err) || isOf[*smithy.DeserializationError](err) ||
 		errors.Is(err, context.DeadlineExceeded) {
@@ -128,7 +130,6 @@ func words(err error) string {
 	var api smithy.APIError
 	var response *smithyhttp.ResponseError
 	var garbled *smithy.DeserializationError
-	var cert *tls.CertificateVerificationError
 	var op *net.OpError
 	var sent *url.Error
 	switch {
@@ -136,10 +137,8 @@ func words(err error) string {
 		return codeOf(err) + ": " + api.ErrorMessage()
 	case api != nil && errors.As(err, &response):
 		return fmt.Sprintf("the answer (HTTP status %d) is not SNS's or SQS's: is the endpoint right?", response.HTTPStatusCode())
-	case isOf[x509.UnknownAuthorityError](err):
-		return "its certificate is signed by an authority that is not trusted: name the CA's file in tls.ca"
-	case errors.As(err, &cert):
-		return cert.Err.Error()
+	case brokers.TLSTrouble(err) != "":
+		return brokers.TLSTrouble(err)
 	case errors.As(err, &op):
 		return op.Error()
 	case errors.As(err, &garbled) && garbled.Err != nil:

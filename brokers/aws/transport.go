@@ -2,13 +2,9 @@ package aws
 
 import (
 	"bytes"
-	"crypto/tls"
-	"crypto/x509"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -19,7 +15,7 @@ import (
 // httpClient is the SDK's own with a short wait for a connection. An answer may
 // take as long as a long poll does.
 func httpClient(t *brokers.TLS) (*awshttp.BuildableClient, error) {
-	secure, err := tlsConfig(t)
+	secure, err := t.Load()
 	if err != nil {
 		return nil, err
 	}
@@ -33,32 +29,6 @@ func httpClient(t *brokers.TLS) (*awshttp.BuildableClient, error) {
 			}
 		})
 	return client, nil
-}
-
-// tlsConfig reads the files that t names; nil leaves all to the SDK.
-func tlsConfig(t *brokers.TLS) (*tls.Config, error) {
-	if t == nil {
-		return nil, nil
-	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName, InsecureSkipVerify: t.Insecure}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("tls.ca: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls.ca: %s holds no certificate in PEM", t.CA)
-		}
-	}
-	if t.Cert != "" || t.Key != "" {
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("tls.cert, tls.key: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
 }
 
 // wholeBody sends each request's body from memory.

@@ -109,7 +109,7 @@ var errorFlaws = map[string][]flaw{
 		{"waits", nil, func(s *brokertest.Subject, w works) {
 			s.Patience = time.Hour
 			waits(s, w)
-		}, "OpenTapper did not return within 10s"},
+		}, "OpenTapper did not return within 30s"},
 		{"no hook", nil, func(s *brokertest.Subject, _ works) { s.Unreachable = brokers.Config{} }, "Subject.Unreachable is not given"},
 	},
 	"refused": {

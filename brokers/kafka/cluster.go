@@ -240,14 +240,38 @@ func (c *cluster) learn(id string, nodes map[int32]string) {
 func (c *cluster) meet(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.tune.open)
 	defer cancel()
-	err := c.introduce(ctx)
-	if c.conf.Net.SASL.Enable && isAny(err, io.EOF, io.ErrUnexpectedEOF) {
-		err = fmt.Errorf("%w: the connection was closed during the login: wrong password, or a listener with TLS? %w", brokers.ErrRefused, err)
-	}
-	if err != nil {
-		return failed("connect to kafka "+c.name, err)
+	if err := c.introduce(ctx); err != nil {
+		return failed("connect to kafka "+c.name, c.explain(ctx, err))
 	}
 	return nil
+}
+
+// explain finds out why a first connection failed, where the broker has not said
+// why: it hangs up on who speaks another protocol, and on who does not log in.
+func (c *cluster) explain(ctx context.Context, err error) error {
+	kind := kindOf(err)
+	if isAny(err, sarama.ErrUnsupportedSASLMechanism) {
+		return fmt.Errorf("%w: the listener does not offer it: say another mechanism with sasl", err)
+	}
+	if !errors.Is(kind, brokers.ErrUnreachable) && kind != nil || errors.Is(err, brokers.ErrUnreachable) {
+		return err
+	}
+	for _, addr := range c.seeds {
+		probe := brokers.Probe{Dial: c.tune.dial, Addr: addr, Use: "say tls: true, or tls: { ca: … }", Leave: "leave tls away"}
+		if c.conf.Net.TLS.Enable {
+			probe.TLS = c.conf.Net.TLS.Config
+		}
+		if trouble := probe.Trouble(ctx); trouble != nil {
+			return trouble
+		}
+	}
+	if !isAny(err, io.EOF, io.ErrUnexpectedEOF) {
+		return err
+	}
+	if c.conf.Net.SASL.Enable {
+		return fmt.Errorf("%w: the connection was closed during the login: check username, password and sasl, or the listener wants no login: %w", brokers.ErrRefused, err)
+	}
+	return fmt.Errorf("%w: it closed the connection, as a listener does that wants a login: give username and password, or sasl: %w", brokers.ErrUnreachable, err)
 }
 
 // introduce asks any broker for the cluster's id and brokers.

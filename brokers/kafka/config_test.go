@@ -58,8 +58,8 @@ func TestConfigurationMistakes(t *testing.T) {
 		{brokers.Config{TLS: &brokers.TLS{CA: empty}}, "no certificate"},
 		{brokers.Config{TLS: &brokers.TLS{Cert: empty, Key: empty}}, "cert and key"},
 		{brokers.Config{TLS: &brokers.TLS{Cert: empty}}, "cert and key"},
-		{brokers.Config{SASL: "SCRAM-SHA-256", Username: "u"}, "SCRAM-SHA-256"},
-		{brokers.Config{SASL: "PLAIN"}, "username"},
+		{brokers.Config{SASL: brokers.SASL{Mechanism: "SCRAM-SHA-1"}, Username: "u"}, "SCRAM-SHA-256"},
+		{brokers.Config{SASL: brokers.SASL{Mechanism: "plain"}}, "username"},
 	} {
 		c.cfg.Name, c.cfg.URL, c.cfg.Password = "events", "kafka://127.0.0.1:1", "s3cret"
 		for _, open := range []func() error{

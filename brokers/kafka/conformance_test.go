@@ -72,7 +72,20 @@ func (e *env) subject(t *testing.T, ours string) brokertest.Subject {
 
 // snapshot is all that a broker tells of its topics and groups: names,
 // partitions, ends, members and committed offsets.
-func (e *env) snapshot(t testing.TB, ours string) []string {
+func (e *env) snapshot(t testing.TB, ours string) (all []string) {
+	t.Helper()
+	// A topic that was made or deleted just now has no leader that knows of it.
+	eventually(t, "the broker tells of everything", func() string {
+		var err error
+		if all, err = e.look(t, ours); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+	return all
+}
+
+func (e *env) look(t testing.TB, ours string) ([]string, error) {
 	t.Helper()
 	mine := func(name string) bool { return strings.HasPrefix(name, ours) || strings.Contains(name, "flowcheck") }
 	var all []string
@@ -89,7 +102,9 @@ func (e *env) snapshot(t testing.TB, ours string) []string {
 		for p := range detail.NumPartitions {
 			wanted[name] = append(wanted[name], p)
 			end, err := client.GetOffset(name, p, sarama.OffsetNewest)
-			must(t, err)
+			if err != nil {
+				return nil, err
+			}
 			all = append(all, fmt.Sprintf("topic %s/%d ends at %d", name, p, end))
 		}
 	}
@@ -101,7 +116,7 @@ func (e *env) snapshot(t testing.TB, ours string) []string {
 		}
 	}
 	slices.Sort(all)
-	return all
+	return all, nil
 }
 
 func (e *env) groupSnapshot(t testing.TB, name string, topics map[string][]int32) (all []string) {

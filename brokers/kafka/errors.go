@@ -2,8 +2,6 @@ package kafka
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -22,8 +20,8 @@ func failed(what string, err error) error {
 	switch {
 	case kind == nil || errors.Is(err, kind):
 		return fmt.Errorf("%s: %w", what, err)
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%s: %w: it closed the connection (does its listener want TLS or a login, or none?): %w", what, kind, err)
+	case errors.Is(kind, brokers.ErrRefused) && brokers.TLSTrouble(err) != "":
+		return fmt.Errorf("%s: %w: %s", what, kind, brokers.TLSTrouble(err))
 	default:
 		return fmt.Errorf("%s: %w: %w", what, kind, err)
 	}
@@ -33,6 +31,8 @@ func failed(what string, err error) error {
 // where there is none.
 func kindOf(err error) error {
 	switch {
+	case errors.Is(err, brokers.ErrSettings):
+		return brokers.ErrSettings
 	case errors.Is(err, brokers.ErrRefused), isRefusal(err):
 		return brokers.ErrRefused
 	case isAny(err, sarama.ErrUnknownTopicOrPartition, sarama.ErrInvalidPartition, brokers.ErrAbsent):
@@ -54,29 +54,13 @@ func isRefusal(err error) bool {
 		sarama.ErrTransactionalIDAuthorizationFailed, sarama.ErrSecurityDisabled) {
 		return true
 	}
-	var (
-		cert    *tls.CertificateVerificationError
-		alert   tls.AlertError
-		record  tls.RecordHeaderError
-		unknown x509.UnknownAuthorityError
-		host    x509.HostnameError
-		invalid x509.CertificateInvalidError
-		op      *net.OpError
-	)
-	switch {
-	case errors.As(err, &cert), errors.As(err, &alert), errors.As(err, &record),
-		errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid):
-		return true
-	case errors.As(err, &op):
-		return op.Op == "remote error" // the broker's TLS alert: crypto/tls wraps it so
-	}
-	return false
+	return brokers.TLSTrouble(err) != ""
 }
 
 // isTransport: no answer, or none that means anything.
 func isTransport(err error) bool {
 	var network net.Error
-	return errors.As(err, &network) || isAny(err, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed,
+	return errors.As(err, &network) || isAny(err, brokers.ErrUnreachable, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed,
 		context.DeadlineExceeded, breaker.ErrBreakerOpen, sarama.ErrOutOfBrokers, sarama.ErrNotConnected, sarama.ErrBrokerNotFound,
 		sarama.ErrLeaderNotAvailable, sarama.ErrBrokerNotAvailable, sarama.ErrNotLeaderForPartition,
 		sarama.ErrRequestTimedOut, sarama.ErrNotEnoughReplicas, sarama.ErrNotEnoughReplicasAfterAppend,

@@ -31,9 +31,10 @@ const clientID = "flowcheck"
 // Adapter is the adapter for Kafka, from 0.11 on.
 func Adapter() brokers.Adapter {
 	return brokers.Adapter{
-		Kind:    "kafka",
-		Schemes: []string{"kafka"},
-		Check:   check,
+		Kind:        "kafka",
+		Schemes:     []string{"kafka"},
+		Check:       check,
+		CheckConfig: checkConfig,
 		OpenTapper: func(ctx context.Context, cfg brokers.Config) (brokers.Tapper, error) {
 			return openTapper(ctx, cfg, usual())
 		},

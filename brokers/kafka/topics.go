@@ -121,7 +121,8 @@ func (c *cluster) complete(found map[string]topic, names []string) error {
 	return nil
 }
 
-// suggest adds to an absent topic the most similar name that exists.
+// suggest adds to an absent topic the most similar name that exists, else what
+// there is.
 func (c *cluster) suggest(ctx context.Context, err error) error {
 	var a *absent
 	if !errors.As(err, &a) {
@@ -132,7 +133,12 @@ func (c *cluster) suggest(ctx context.Context, err error) error {
 		return err
 	}
 	best, least := "", len(a.topic)/3+1
+	var names []string
 	for _, t := range answer.Topics {
+		if t.IsInternal || t.Err != sarama.ErrNoError {
+			continue
+		}
+		names = append(names, t.Name)
 		if d := distance(strings.ToLower(a.topic), strings.ToLower(t.Name)); d <= least && (best == "" || d < least) {
 			best, least = t.Name, d
 		}
@@ -140,7 +146,23 @@ func (c *cluster) suggest(ctx context.Context, err error) error {
 	if best != "" {
 		return &absent{topic: a.topic, broker: a.broker, hint: fmt.Sprintf("; did you mean %s?", best)}
 	}
-	return err
+	return &absent{topic: a.topic, broker: a.broker, hint: "; " + offer(names)}
+}
+
+// offer tells what topics there are instead of one that is not.
+func offer(names []string) string {
+	const most = 10
+	slices.Sort(names)
+	var there string
+	switch n := len(names); {
+	case n == 0:
+		return "this login sees no topic at all: flowcheck creates none, so create it, or let the login Describe it"
+	case n <= most:
+		there = "there are " + strings.Join(names, ", ")
+	default:
+		there = fmt.Sprintf("there are %d others, such as %s", n, strings.Join(names[:most], ", "))
+	}
+	return "flowcheck creates none: create it, correct the name, or let the login Describe it (" + there + ")"
 }
 
 // distance is Levenshtein's.

@@ -48,7 +48,7 @@ func TestSecretsStaySecret(t *testing.T) {
 		{URL: "amqp://127.0.0.1:1/", Username: "user", Password: "hunter2"},
 		{URL: "amqp://127.0.0.1:1/", Management: "http://user:hunter2/x@127.0.0.1:1"},
 		{URL: "amqp://127.0.0.1:1/", Management: "http://user:hunter2@127.0.0.1:1 "},
-		{URL: "amqp://user:hunter2@127.0.0.1:1/", SASL: "GSSAPI"},
+		{URL: "amqp://user:hunter2@127.0.0.1:1/", SASL: brokers.SASL{Mechanism: "GSSAPI"}},
 		{URL: "amqp://user:hunter2@127.0.0.1:1/", TLS: &brokers.TLS{}},
 		{URL: "amqps://user:hunter2@127.0.0.1:1/", TLS: &brokers.TLS{CA: "absent.pem"}},
 		{URL: "amqps://user:hunter2@127.0.0.1:1/", TLS: &brokers.TLS{Cert: "absent.pem"}},

@@ -1,7 +1,6 @@
 package rabbitmq
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,14 +19,14 @@ func connectError(err error) error {
 			return fmt.Errorf("%w: %s", brokers.ErrAbsent, reply.Reason)
 		case reply.Code == amqp091.AccessRefused, reply.Code == amqp091.NotAllowed:
 			return fmt.Errorf("%w: %s", brokers.ErrRefused, reply.Reason)
-		case strings.Contains(reply.Reason, "remote error: tls"): // the library keeps the text only
-			return fmt.Errorf("%w: it does not take our certificate: %s", brokers.ErrRefused, reply.Reason)
+		}
+		if trouble := brokers.TLSTrouble(errors.New(reply.Reason)); trouble != "" { // the library keeps the text only
+			return fmt.Errorf("%w: %s", brokers.ErrRefused, trouble)
 		}
 		return fmt.Errorf("%w: %s", brokers.ErrUnreachable, reply.Reason)
 	}
-	var unverified *tls.CertificateVerificationError
-	if errors.As(err, &unverified) {
-		return fmt.Errorf("%w: its certificate is not trusted, name its CA by tls.ca: %w", brokers.ErrUnreachable, unverified.Err)
+	if trouble := brokers.TLSTrouble(err); trouble != "" {
+		return fmt.Errorf("%w: %s", brokers.ErrRefused, trouble)
 	}
 	return fmt.Errorf("%w: %w", brokers.ErrUnreachable, err)
 }

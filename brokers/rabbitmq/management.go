@@ -28,7 +28,7 @@ type management struct {
 	base     string // scheme, host and path, without a login
 	guessed  bool
 	username string
-	password string
+	secret   func(context.Context) (string, error)
 	vhost    string
 	client   *http.Client
 }
@@ -36,22 +36,23 @@ type management struct {
 // newManagement takes the URL of the Config, or guesses the usual port on the
 // broker's host.
 func newManagement(a *address) (*management, error) {
-	m := &management{username: a.username, password: a.password, vhost: a.vhost}
+	m := &management{username: a.username, secret: a.secret, vhost: a.vhost}
 	raw := a.management
 	if raw == "" {
 		m.guessed = true
-		raw = "http://" + net.JoinHostPort(a.host, "15672")
-		if strings.HasPrefix(a.url, "amqps:") {
-			raw = "https://" + net.JoinHostPort(a.host, "15671")
+		raw = "http://" + net.JoinHostPort(a.nodes[0].host, "15672")
+		if a.nodes[0].tls {
+			raw = "https://" + net.JoinHostPort(a.nodes[0].host, "15671")
 		}
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, fmt.Errorf("broker %s: the URL of the management API cannot be read: give http://host:15672, with characters like @ : / in its login percent-encoded", a.broker)
+		return nil, fmt.Errorf("broker %s: %w: the URL of the management API cannot be read: give http://host:15672, with characters like @ : / in its login percent-encoded", a.broker, brokers.ErrSettings)
 	}
 	if name := u.User.Username(); name != "" {
 		m.username = name
-		m.password, _ = u.User.Password()
+		password, _ := u.User.Password()
+		m.secret = func(context.Context) (string, error) { return password, nil }
 	}
 	u.User = nil
 	m.base = strings.TrimSuffix(u.String(), "/")
@@ -104,7 +105,11 @@ func (m *management) do(ctx context.Context, method, path string, in, out any) e
 	if err != nil {
 		return err
 	}
-	req.SetBasicAuth(m.username, m.password)
+	secret, err := m.secret(ctx)
+	if err != nil {
+		return fmt.Errorf("management API at %s%s: %w", m.base, m.hint(), err)
+	}
+	req.SetBasicAuth(m.username, secret)
 	req.Header.Set("Content-Type", "application/json")
 	res, err := m.client.Do(req)
 	if err != nil {

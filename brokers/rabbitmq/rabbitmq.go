@@ -31,6 +31,7 @@ func Adapter() brokers.Adapter {
 	return brokers.Adapter{
 		Kind:          kind,
 		Schemes:       []string{"amqp", "amqps"},
+		CheckConfig:   checkConfig,
 		Check:         check,
 		OpenTapper:    openTapper,
 		OpenPublisher: openPublisher,

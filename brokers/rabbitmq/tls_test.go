@@ -130,9 +130,9 @@ func TestTLS(t *testing.T) {
 	}{
 		"trusted":            {plain, &brokers.TLS{CA: a.file}, nil, ""},
 		"not verified":       {plain, &brokers.TLS{Insecure: true}, nil, ""},
-		"system's roots":     {plain, nil, brokers.ErrUnreachable, "tls.ca"},
-		"another authority":  {plain, &brokers.TLS{CA: other.file}, brokers.ErrUnreachable, "not trusted"},
-		"another name":       {plain, &brokers.TLS{CA: a.file, ServerName: "broker.example"}, brokers.ErrUnreachable, "broker.example"},
+		"system's roots":     {plain, nil, brokers.ErrRefused, "tls: { ca: … }"},
+		"another authority":  {plain, &brokers.TLS{CA: other.file}, brokers.ErrRefused, "not of an authority"},
+		"another name":       {plain, &brokers.TLS{CA: a.file, ServerName: "broker.example"}, brokers.ErrRefused, "broker.example"},
 		"client certificate": {strict, &brokers.TLS{CA: a.file, Cert: clientCert, Key: clientKey}, nil, ""},
 		"none":               {strict, &brokers.TLS{CA: a.file}, brokers.ErrRefused, "certificate"},
 	} {

@@ -82,6 +82,9 @@ func (c *connector) connect(ctx context.Context, f *flows.Flow, publish bool) (*
 // connectError names the broker and the way out; never its password.
 func connectError(cfg brokers.Config, err error) error {
 	err = fmt.Errorf("broker %s (%s): %w", cfg.Name, masked(cfg.URL), err)
+	if errors.Is(err, brokers.ErrSettings) {
+		return input(err)
+	}
 	if errors.Is(err, brokers.ErrUnreachable) && !strings.Contains(err.Error(), "certificate") {
 		return fmt.Errorf("%w; is it running? Another address: --broker %s=URL", err, cfg.Name)
 	}
@@ -93,7 +96,13 @@ func (c *connector) config(f *flows.Flow, i int) (brokers.Adapter, brokers.Confi
 	b := &f.Brokers[i]
 	cfg := brokers.Config{
 		Name: b.Name, URL: b.URL, Endpoint: b.Endpoint, Management: b.Management,
-		Username: b.Username, Password: b.Password, SASL: b.SASL, RunID: c.runID, Log: c.log,
+		Username: b.Username, Password: b.Password, RunID: c.runID, Log: c.log,
+		SASL: brokers.SASL{
+			Mechanism: b.SASL.Mechanism, TokenURL: b.SASL.TokenURL, ClientID: b.SASL.ClientID, ClientSecret: b.SASL.ClientSecret,
+			Scopes: b.SASL.Scopes, Token: b.SASL.Token, Region: b.SASL.Region,
+			Service: b.SASL.Service, Realm: b.SASL.Realm, Config: b.SASL.Config, Keytab: b.SASL.Keytab,
+		},
+		AWS: brokers.AWS(b.AWS),
 	}
 	if b.TLS != nil {
 		cfg.TLS = &brokers.TLS{
@@ -162,7 +171,10 @@ func (a *app) checkChannels(file string, f *flows.Flow) error {
 		if f.Brokers[i].Lacking {
 			continue
 		}
-		adapter, _, err := c.config(f, i)
+		adapter, cfg, err := c.config(f, i)
+		if err == nil && adapter.CheckConfig != nil {
+			err = adapter.CheckConfig(cfg)
+		}
 		if err != nil {
 			errs = append(errs, source.Errorf(f.Brokers[i].At, "%v", err))
 		}

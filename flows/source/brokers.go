@@ -8,8 +8,20 @@ type Broker struct {
 	Management Text
 	Username   Text
 	Password   Text
-	TLS        *TLS // nil where the file has none
-	SASL       Data // a mechanism's name, or a map of its settings
+	TLS        *TLS  // nil where the file has none
+	SASL       *SASL // nil where the file has none
+
+	// Who to be on AWS.
+	Profile, RoleARN, ExternalID, WebIdentityTokenFile Text
+}
+
+// SASL is the sasl: of a broker; a text there is the mechanism.
+type SASL struct {
+	Mechanism                               Text
+	TokenURL, ClientID, ClientSecret, Token Text
+	Scopes                                  []Text
+	Region                                  Text
+	Service, Realm, Config, Keytab          Text
 }
 
 // TLS is the tls: of a broker or registry: file names, and whom to expect.
@@ -27,7 +39,27 @@ func brokerKeys() []key[Broker] {
 		field("username", val.text, func(b *Broker) *Text { return &b.Username }),
 		field("password", val.text, func(b *Broker) *Text { return &b.Password }),
 		field("tls", val.tls, func(b *Broker) **TLS { return &b.TLS }),
-		field("sasl", val.settings, func(b *Broker) *Data { return &b.SASL }),
+		field("sasl", val.sasl, func(b *Broker) **SASL { return &b.SASL }),
+		field("profile", val.word, func(b *Broker) *Text { return &b.Profile }),
+		field("role-arn", val.word, func(b *Broker) *Text { return &b.RoleARN }),
+		field("external-id", val.word, func(b *Broker) *Text { return &b.ExternalID }),
+		field("web-identity-token-file", val.word, func(b *Broker) *Text { return &b.WebIdentityTokenFile }),
+	}
+}
+
+func saslKeys() []key[SASL] {
+	return []key[SASL]{
+		field("mechanism", val.word, func(s *SASL) *Text { return &s.Mechanism }),
+		field("token-url", val.word, func(s *SASL) *Text { return &s.TokenURL }),
+		field("client-id", val.text, func(s *SASL) *Text { return &s.ClientID }),
+		field("client-secret", val.text, func(s *SASL) *Text { return &s.ClientSecret }),
+		field("scopes", val.texts, func(s *SASL) *[]Text { return &s.Scopes }),
+		field("token", val.text, func(s *SASL) *Text { return &s.Token }),
+		field("region", val.word, func(s *SASL) *Text { return &s.Region }),
+		field("service", val.word, func(s *SASL) *Text { return &s.Service }),
+		field("realm", val.word, func(s *SASL) *Text { return &s.Realm }),
+		field("config", val.word, func(s *SASL) *Text { return &s.Config }),
+		field("keytab", val.word, func(s *SASL) *Text { return &s.Keytab }),
 	}
 }
 
@@ -68,6 +100,17 @@ func (v val) tls() *TLS {
 	t := &TLS{}
 	object(v, "`tls`", tlsKeys(), t)
 	return t
+}
+
+// sasl reads the map of sasl:. A text is the mechanism.
+func (v val) sasl() *SASL {
+	s := &SASL{}
+	if v.Kind == Map {
+		object(v, "`sasl`", saslKeys(), s)
+	} else {
+		s.Mechanism = v.word()
+	}
+	return s
 }
 
 // settings takes text or a map whose keys its user knows.

@@ -174,6 +174,7 @@ func readExample(t *testing.T, s section, key string, e Data) {
 		"": func() { object(v, "it", fileKeys(), new(File)) }, "skew": func() { object(v, "it", skewKeys(), new(Skew)) },
 		"broker": func() { object(v, "it", brokerKeys(), new(Broker)) }, "tls": func() { object(v, "it", tlsKeys(), new(TLS)) },
 		"registry": func() { object(v, "it", registryKeys(), new(Registry)) }, "schema": func() { object(v, "it", schemaKeys(), new(SchemaSpec)) },
+		"sasl":    func() { object(v, "it", saslKeys(), new(SASL)) },
 		"channel": func() { object(v, "it", channelKeys(), new(Channel)) }, "id": func() { object(v, "it", idKeys(), new(ID)) },
 		"step": func() { object(v, "it", stepKeys(), new(Step)) }, "outcome": func() { object(v, "it", outcomeKeys(), new(Outcome)) },
 		"scenario": func() { object(v, "it", scenarioKeys(), new(Scenario)) }, "send": func() { object(v, "it", sendKeys(), new(Send)) },

@@ -116,6 +116,7 @@ func sections() []section {
 		{"`skew`", "skew", names(skewKeys())},
 		{"a broker", "broker", names(brokerKeys())},
 		{"`tls`", "tls", names(tlsKeys())},
+		{"`sasl`", "sasl", names(saslKeys())},
 		{"a channel", "channel", names(channelKeys())},
 		{"`registry`", "registry", names(registryKeys())},
 		{"`schema`", "schema", names(schemaKeys())},

@@ -149,7 +149,13 @@ func TestEverything(t *testing.T) {
 	tls := f.Brokers[0].TLS
 	check("tls", []any{tls.CA, tls.Cert, tls.Key, tls.ServerName, tls.Insecure}, "[ca.pem me.pem me.key kafka.example.com false]")
 	check("tls: true", f.Brokers[1].TLS != nil, true)
-	check("sasl", f.Brokers[0].SASL.Text, "SCRAM-SHA-512")
+	check("sasl", f.Brokers[0].SASL.Mechanism, "SCRAM-SHA-512")
+	sasl := f.Brokers[1].SASL
+	check("sasl as a map", []any{
+		sasl.Mechanism, sasl.TokenURL, sasl.ClientID, sasl.ClientSecret, sasl.Token, sasl.Scopes, sasl.Region, sasl.Service, sasl.Realm, sasl.Config, sasl.Keytab,
+	}, "[OAUTHBEARER https://t.example.com me ${env.SECRET} t [a b] eu-west-1 kafka EXAMPLE.COM krb5.conf me.keytab]")
+	cloud := f.Brokers[2]
+	check("who to be on AWS", []any{cloud.Profile, cloud.RoleARN, cloud.ExternalID, cloud.WebIdentityTokenFile}, "[staging arn:aws:iam::1:role/tap x token]")
 	steps := map[string]source.Step{}
 	for _, s := range f.Steps {
 		steps[s.Name.Value] = s

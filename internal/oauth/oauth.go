@@ -1,0 +1,178 @@
+// Package oauth fetches access tokens for brokers by OAuth 2.0's grant of client
+// credentials, keeps them while they are good, and fetches new ones in time:
+//
+//	brokers.SASL → Source.Token → the token server, where the kept one is old → token
+//
+// Its errors name the token server and the way out, and never a secret.
+package oauth
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/flowcheck/flowcheck/brokers"
+)
+
+// fetchTimeout bounds one request to a token server.
+const fetchTimeout = 10 * time.Second
+
+// Token is an access token.
+type Token struct {
+	Secret string
+	// Expires is zero where nobody knows.
+	Expires time.Time
+}
+
+// Source hands out tokens. Its methods may be called from any goroutine.
+type Source struct {
+	fixed  string
+	config clientcredentials.Config
+	client *http.Client
+	now    func() time.Time
+
+	mu    sync.Mutex // held while a token is fetched: the others wait for it
+	kept  Token
+	since time.Time
+}
+
+// New makes a source of the settings. The token server is verified always, by the
+// system's authorities and those of ca, a file of PEM, if there is one. It fails
+// with brokers.ErrSettings.
+func New(s brokers.SASL, ca string) (*Source, error) {
+	if err := s.CheckOAuth(); err != nil {
+		return nil, err
+	}
+	roots, err := authorities(ca)
+	if err != nil {
+		return nil, err
+	}
+	return &Source{
+		fixed: s.Token,
+		config: clientcredentials.Config{
+			ClientID: s.ClientID, ClientSecret: s.ClientSecret, TokenURL: s.TokenURL, Scopes: s.Scopes,
+		},
+		client: &http.Client{
+			Timeout: fetchTimeout,
+			Transport: &http.Transport{
+				Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, DisableKeepAlives: true,
+				TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+			},
+			// The secret must not follow a redirect to elsewhere.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		now: time.Now,
+	}, nil
+}
+
+func authorities(ca string) (*x509.CertPool, error) {
+	if ca == "" {
+		return nil, nil
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	pem, err := os.ReadFile(ca)
+	if err != nil {
+		return nil, fmt.Errorf("%w: tls: ca: %w", brokers.ErrSettings, err)
+	}
+	roots.AppendCertsFromPEM(pem)
+	return roots, nil
+}
+
+// Token returns the kept token, or a new one where it is used up by three
+// quarters. It fails with brokers.ErrUnreachable or brokers.ErrRefused.
+func (s *Source) Token(ctx context.Context) (Token, error) {
+	if s.fixed != "" {
+		return Token{Secret: s.fixed}, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kept.Secret != "" && s.now().Before(s.due()) {
+		return s.kept, nil
+	}
+	began := s.now()
+	got, err := s.config.Token(context.WithValue(ctx, oauth2.HTTPClient, s.client))
+	if err != nil {
+		return Token{}, s.explain(err)
+	}
+	s.kept, s.since = Token{Secret: got.AccessToken, Expires: got.Expiry}, began
+	return s.kept, nil
+}
+
+// due is when the kept token is to be replaced.
+func (s *Source) due() time.Time {
+	if s.kept.Expires.IsZero() {
+		return s.since.Add(time.Minute) // nobody knows: a fresh one costs little
+	}
+	return s.since.Add(s.kept.Expires.Sub(s.since) * 3 / 4)
+}
+
+// Due is when Token will fetch the next one; zero for a token that nobody renews.
+func (s *Source) Due() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fixed != "" || s.kept.Secret == "" {
+		return time.Time{}
+	}
+	return s.due()
+}
+
+// explain words a failure. The server's answer is not quoted as a whole: nobody
+// knows what is in it.
+func (s *Source) explain(err error) error {
+	at := "token server " + s.config.TokenURL
+	var refused *oauth2.RetrieveError
+	if errors.As(err, &refused) {
+		says := http.StatusText(refused.Response.StatusCode)
+		if refused.ErrorCode != "" {
+			says = strings.TrimSpace(refused.ErrorCode + " " + refused.ErrorDescription)
+		}
+		text := fmt.Sprintf("%s refuses client %s: %d %s", at, s.config.ClientID, refused.Response.StatusCode, s.clean(says))
+		if refused.Response.StatusCode >= http.StatusInternalServerError {
+			return fmt.Errorf("%w: %s", brokers.ErrUnreachable, text)
+		}
+		return fmt.Errorf("%w: %s: %s", brokers.ErrRefused, text, remedy(refused))
+	}
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	if trouble := brokers.TLSTrouble(err); trouble != "" {
+		return fmt.Errorf("%w: %s: %s", brokers.ErrRefused, at, trouble)
+	}
+	return fmt.Errorf("%w: %s gives no token: %s", brokers.ErrUnreachable, at, s.clean(err.Error()))
+}
+
+// remedy is the way out of a refusal, by its code (RFC 6749, section 5.2).
+func remedy(refused *oauth2.RetrieveError) string {
+	switch {
+	case refused.ErrorCode == "invalid_scope":
+		return "check scopes"
+	case refused.ErrorCode == "unauthorized_client", refused.ErrorCode == "unsupported_grant_type":
+		return "the client has to be allowed the grant client_credentials there"
+	case refused.Response.StatusCode == http.StatusNotFound, refused.Response.StatusCode < http.StatusBadRequest:
+		return "check token-url"
+	}
+	return "check client-id and client-secret"
+}
+
+// clean keeps the client's secret out of what others say.
+func (s *Source) clean(text string) string {
+	if s.config.ClientSecret != "" {
+		text = strings.ReplaceAll(text, s.config.ClientSecret, "…")
+	}
+	return text
+}
