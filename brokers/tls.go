@@ -156,7 +156,7 @@ func (p Probe) Trouble(ctx context.Context) error {
 	defer cancel()
 	conn, err := p.Dial(ctx, "tcp", p.Addr)
 	if err != nil {
-		return nil //nolint:nilerr // the caller knows that it cannot be reached
+		return nil // the caller knows that it cannot be reached
 	}
 	defer conn.Close()
 	if p.TLS == nil {

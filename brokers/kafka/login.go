@@ -127,6 +127,27 @@ func newTokens(cfg brokers.Config) (sarama.AccessTokenProvider, error) {
 // tokenTimeout bounds the wait for a token: sarama gives no context.
 const tokenTimeout = 10 * time.Second
 
+// mskTokens are those of AWS's IAM.
+type mskTokens struct{ *awslogin.MSK }
+
+func newMSKTokens(cfg brokers.Config) (sarama.AccessTokenProvider, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), tokenTimeout)
+	defer cancel()
+	msk, err := awslogin.NewMSK(ctx, cfg)
+	return mskTokens{msk}, err
+}
+
+// Token implements sarama.AccessTokenProvider.
+func (t mskTokens) Token() (*sarama.AccessToken, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), tokenTimeout)
+	defer cancel()
+	token, err := t.MSK.Token(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &sarama.AccessToken{Token: token}, nil
+}
+
 // Token implements sarama.AccessTokenProvider.
 func (t tokens) Token() (*sarama.AccessToken, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), tokenTimeout)

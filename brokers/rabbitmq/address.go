@@ -284,7 +284,7 @@ func (a *address) renew(conn *amqp091.Connection) {
 	for wait := a.untilDue(); wait > 0; {
 		timer := time.NewTimer(wait)
 		select {
-		case <-ended:
+		case <-ended: //nolint:errcheck // why it ended, the user of the connection tells
 			timer.Stop()
 			return
 		case <-timer.C:
