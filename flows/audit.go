@@ -50,6 +50,7 @@ type Audit struct {
 	flow     *Flow
 	cfg      AuditConfig
 	intake   *intake
+	one      reduced // the message that was added last
 	seq      uint64
 	engine   *correlate.Engine
 	horizon  *correlate.Horizon
@@ -131,7 +132,8 @@ func (a *Audit) Bodies() message.BodyScanner { return a.intake }
 func (a *Audit) Add(e message.Event) {
 	switch {
 	case e.Observation != nil:
-		a.take(a.intake.reduce(e.Observation, a.result.Messages.Seen < maxNearbyTraffic))
+		a.intake.reduce(e.Observation, a.result.Messages.Seen < maxNearbyTraffic, &a.one)
+		a.take(&a.one)
 	case e.Mark != nil:
 		a.mark(e.Mark)
 	}

@@ -15,10 +15,11 @@ import (
 type Reducer struct {
 	in    *intake
 	whole bool
+	one   reduced // a message that goes into no batch
 }
 
 // Reducer returns a new one for the audit's flow.
-func (a *Audit) Reducer() *Reducer { return &Reducer{newIntake(a.flow), a.cfg.Probes} }
+func (a *Audit) Reducer() *Reducer { return &Reducer{in: newIntake(a.flow), whole: a.cfg.Probes} }
 
 // Bodies is Audit.Bodies for events that go to this Reducer.
 func (r *Reducer) Bodies() message.BodyScanner { return r.in }
@@ -29,13 +30,17 @@ func (r *Reducer) Reduce(e message.Event, line int, to *Batch) {
 	to.whole = r.whole
 	switch {
 	case e.Observation != nil:
+		one := to.next()
+		r.in.line = line
 		// More than the audit asks for, which counts but the messages that it has
 		// not read before.
-		r.in.line = line
-		to.add(r.in.reduce(e.Observation, line < 2*maxNearbyTraffic))
+		r.in.reduce(e.Observation, line < 2*maxNearbyTraffic, one)
+		to.own(one)
 	case e.Mark != nil && e.Mark.Kind == message.MarkSchema: // Audit.Learn had it before
 	case e.Mark != nil:
-		to.events = append(to.events, reduced{mark: e.Mark})
+		one := to.next()
+		one.reset()
+		one.mark = e.Mark
 	}
 }
 
@@ -43,15 +48,13 @@ func (r *Reducer) Reduce(e message.Event, line int, to *Batch) {
 // read from.
 type Batch struct {
 	events []reduced
-	ids    []correlate.ID
-	values []payload.Value
 	text   []byte // of ids and values; growing moves nothing that was handed out
 	whole  bool   // keys and payloads, too
 }
 
 // Reset empties the batch, once it has been added.
 func (b *Batch) Reset() {
-	b.events, b.ids, b.values, b.text = b.events[:0], b.ids[:0], b.values[:0], b.text[:0]
+	b.events, b.text = b.events[:0], b.text[:0]
 }
 
 // ahead is how many messages are expected at once.
@@ -75,41 +78,51 @@ func (a *Audit) AddBatch(b *Batch) {
 	}
 }
 
-func (b *Batch) add(r *reduced) {
-	b.events = append(b.events, *r)
-	kept := &b.events[len(b.events)-1]
-	kept.IDs, kept.Listed, kept.Loose = b.keepIDs(r.IDs), b.keepIDs(r.Listed), b.keepIDs(r.Loose)
-	kept.values, kept.Entry.Fields = b.keepValues(r.values), b.keepValues(r.Entry.Fields)
-	kept.Hash()
-	kept.key, kept.payload = nil, nil
-	if b.whole {
-		kept.key, kept.payload = slices.Clone(r.key), slices.Clone(r.payload)
+// next makes room for an event, in memory that another may have had.
+func (b *Batch) next() *reduced {
+	n := len(b.events)
+	if n < cap(b.events) {
+		b.events = b.events[:n+1]
+	} else {
+		b.events = append(b.events, reduced{})
 	}
+	return &b.events[n]
 }
 
-func (b *Batch) keepValues(values []payload.Value) []payload.Value {
-	from := len(b.values)
-	for _, v := range values {
-		if v.Kind() == payload.String {
-			v = payload.OfString(b.keepText(v.Text()))
-		} else {
-			v = payload.Clone(v)
+// own makes r share no memory with its observation.
+func (b *Batch) own(r *reduced) {
+	for _, ids := range [3][]correlate.ID{r.IDs, r.Listed, r.Loose} {
+		for i := range ids {
+			ids[i].Value = b.keepText(ids[i].Value)
 		}
-		b.values = append(b.values, v)
 	}
-	return b.values[from:len(b.values):len(b.values)]
+	r.Hash()
+	b.ownValues(r.values)
+	b.ownValues(r.Entry.Fields)
+	if b.whole {
+		r.key, r.payload = slices.Clone(r.key), slices.Clone(r.payload)
+	} else {
+		r.key, r.payload = nil, nil
+	}
 }
 
-func (b *Batch) keepIDs(ids []correlate.ID) []correlate.ID {
-	from := len(b.ids)
-	for _, id := range ids {
-		b.ids = append(b.ids, correlate.ID{Name: id.Name, Value: b.keepText(id.Value)})
+func (b *Batch) ownValues(values []payload.Value) {
+	for i, v := range values {
+		switch v.Kind() {
+		case payload.String:
+			values[i] = payload.OfString(b.keepText(v.Text()))
+		case payload.List, payload.Object, payload.Number:
+			values[i] = payload.Clone(v)
+		default:
+		}
 	}
-	return b.ids[from:len(b.ids):len(b.ids)]
 }
 
 func (b *Batch) keepText(s string) string {
 	from := len(b.text)
 	b.text = append(b.text, s...)
-	return unsafe.String(unsafe.SliceData(b.text[from:]), len(s))
+	return view(b.text[from:])
 }
+
+// view makes a string of b without a copy.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

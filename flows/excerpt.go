@@ -93,7 +93,8 @@ func (p *Excerpt) slow(rule int, l *latencies) []Finding {
 
 // Step is the index of the step that the message is, -1 for none.
 func (r *Reducer) Step(o *message.Observation) int {
-	m := r.in.reduce(o, false)
+	m := &r.one
+	r.in.reduce(o, false, m)
 	if m.channel < 0 || !m.mine {
 		return -1
 	}
@@ -103,7 +104,8 @@ func (r *Reducer) Step(o *message.Observation) int {
 // RuleKeys calls yield for each rule that follows the message's channel, with
 // the key whose sequence the message is in. The key is valid until the next call.
 func (r *Reducer) RuleKeys(o *message.Observation, yield func(rule int, key string)) {
-	m := r.in.reduce(o, false)
+	m := &r.one
+	r.in.reduce(o, false, m)
 	if m.channel < 0 || !m.mine {
 		return
 	}

@@ -23,11 +23,10 @@ type intake struct {
 	bodies   []payload.Value
 	scan     uint64 // the body that ScanBody scanned last, whose fields are in bodies
 	frame    expression.Frame
-	reduced  reduced
+	reduced  *reduced
 	death    deadletter.Death
-	dead     bool            // death is set
-	kept     []payload.Value // the fields of an entry
-	line     int             // of the recording; 0: none, or all of it is known
+	dead     bool // death is set
+	line     int  // of the recording; 0: none, or all of it is known
 	decoded  decoded
 }
 
@@ -40,6 +39,7 @@ type reduced struct {
 	lost    string // why nothing can be said of the message; "" for all others
 	// values are, for each rule of the channel, its `by` and its `per`.
 	values []payload.Value
+	fields []payload.Value // those of the Entry
 	// key and payload share the observation's memory.
 	key, payload []byte
 	// whyNot tells, for each step of its channel, why the message is not that;
@@ -49,26 +49,42 @@ type reduced struct {
 }
 
 func newIntake(f *Flow) *intake {
-	in := &intake{flow: f, channels: make(map[string]int, len(f.Channels))}
+	in := &intake{flow: f, channels: make(map[string]int, len(f.Channels)), reduced: &reduced{}}
 	for i := range f.Channels {
 		in.channels[f.Channels[i].Name] = i
 	}
 	return in
 }
 
-// reduce reduces an observation, for near misses too if near. What it returns is
-// valid until the next call, and as long as the observation.
-func (in *intake) reduce(o *message.Observation, near bool) *reduced {
-	r := in.begin()
-	channel, ok := in.channels[o.Channel]
+// channel finds a channel by its name. Where there are few, a map takes longer.
+func (in *intake) channel(name string) (int, bool) {
+	const few = 8
+	if len(in.flow.Channels) > few {
+		i, ok := in.channels[name]
+		return i, ok
+	}
+	for i := range in.flow.Channels {
+		if in.flow.Channels[i].Name == name {
+			return i, true
+		}
+	}
+	return -1, false
+}
+
+// reduce reduces an observation, for near misses too if near. What r has then is
+// valid as long as the observation.
+func (in *intake) reduce(o *message.Observation, near bool, r *reduced) {
+	in.reduced = r
+	r.reset()
+	channel, ok := in.channel(o.Channel)
 	if !ok {
 		r.channel = -1
-		return r
+		return
 	}
 	if _, r.mine = in.read(channel, o); !r.mine {
 		plan := &in.flow.Channels[channel].intake
 		r.Entry = correlate.Entry{Position: o.Position, Time: in.time(plan, o), Seen: correlate.InstantOf(o.Seen)}
-		return r
+		return
 	}
 	plan := &in.flow.Channels[channel].intake
 	for _, tap := range plan.rules {
@@ -77,14 +93,14 @@ func (in *intake) reduce(o *message.Observation, near bool) *reduced {
 	if near && r.Entry.Step == correlate.NoStep && len(r.IDs)+len(r.Listed) > 0 {
 		r.whyNot = in.whyNot(plan)
 	}
-	return r
 }
 
-// begin forgets what was reduced before.
-func (in *intake) begin() *reduced {
-	r := &in.reduced
-	*r = reduced{Message: correlate.Message{IDs: r.IDs[:0], Listed: r.Listed[:0], Loose: r.Loose[:0]}, values: r.values[:0]}
-	return r
+// reset forgets what was reduced before, but for the memory.
+func (r *reduced) reset() {
+	*r = reduced{
+		Message: correlate.Message{IDs: r.IDs[:0], Listed: r.Listed[:0], Loose: r.Loose[:0]},
+		values:  r.values[:0], fields: r.fields[:0],
+	}
 }
 
 func (in *intake) ruleValue(p *expression.Program, without payload.Value) payload.Value {
@@ -112,7 +128,7 @@ func (in *intake) test(p *expression.Program) bool {
 // implements message.BodyScanner.
 func (in *intake) ScanBody(channel, line []byte, i int) (uint64, int, jsonscan.Fault) {
 	in.scan++
-	at, ok := in.channels[string(channel)]
+	at, ok := in.channel(view(channel))
 	if ok {
 		plan := &in.flow.Channels[at].intake
 		if len(plan.order) > 0 && !plan.unwrap && plan.format != formatText && plan.format != formatBytes && plan.body == nil {
@@ -125,12 +141,12 @@ func (in *intake) ScanBody(channel, line []byte, i int) (uint64, int, jsonscan.F
 }
 
 // read reduces an observation. mine is false where the channel's `when` says
-// that the message is not this flow's. What it returns is valid until the next
-// call.
+// that the message is not this flow's. What it returns is in.reduced's, which has
+// been reset.
 func (in *intake) read(channel int, o *message.Observation) (m *correlate.Message, mine bool) {
 	ch := &in.flow.Channels[channel]
 	plan := &ch.intake
-	r := in.begin()
+	r := in.reduced
 	r.channel, m = channel, &r.Message
 	if plan.unwrap {
 		o = unwrapped(o)
@@ -367,11 +383,11 @@ func idText(v payload.Value) string {
 
 // retained are the slots that the step's entries keep.
 func (in *intake) retained(s *Step) []payload.Value {
-	in.kept = in.kept[:0]
+	r := in.reduced
 	for _, slot := range s.retained {
-		in.kept = append(in.kept, in.slots[slot])
+		r.fields = append(r.fields, in.slots[slot])
 	}
-	return in.kept
+	return r.fields
 }
 
 // messageID is a hash of the message's id; 0 where it has none.
