@@ -80,12 +80,20 @@ func (x *comparison) passes(k kind, path string) string {
 			return "learnt"
 		}
 	}
-	for _, n := range x.named {
-		if (n.Step < 0 || int16(n.Step) == k.step && k.step != correlate.NoStep) && n.Covers(path) {
-			return "named in the flow file"
-		}
+	if x.isNamed(k, path) {
+		return "named in the flow file"
 	}
 	return ""
+}
+
+// isNamed reports whether the flow file names the field as noise.
+func (c *Comparer) isNamed(k kind, path string) bool {
+	for _, n := range c.named {
+		if (n.Step < 0 || int16(n.Step) == k.step && k.step != correlate.NoStep) && n.Covers(path) {
+			return true
+		}
+	}
+	return false
 }
 
 // maxKinds bounds the kinds of message whose order is compared.

@@ -19,6 +19,8 @@ type Set struct {
 	flow   *flows.Flow
 	names  *Names
 	walker *walker
+	// scanners are the walkers of other goroutines.
+	scanners []*walker
 
 	// pages hold messages one after the other, each with its length before it;
 	// index tells by number, from 1, the page and the place in it.
@@ -69,6 +71,18 @@ type held struct {
 // pageSize is when Take begins a new page, in bytes.
 const pageSize = 256 << 10
 
+// Strange counts the messages on channels that the flow does not have, by
+// channel.
+func (s *Set) Strange() map[string]int {
+	all := map[string]int{}
+	for _, w := range append(s.scanners, s.walker) {
+		for name, n := range w.strange {
+			all[name] += n
+		}
+	}
+	return all
+}
+
 // Take keeps the next observation.
 func (s *Set) Take(o *message.Observation) {
 	s.index = append(s.index, uint64(len(s.pages))<<32|uint64(len(s.open)))
@@ -81,9 +95,12 @@ func (s *Set) Take(o *message.Observation) {
 
 // Scanner returns a function that takes an observation apart and appends it to a
 // page, for one goroutine of several; AddPage takes the pages. It is Take for
-// recordings that are read on several cores.
+// recordings that are read on several cores. Scanner itself is not safe for
+// concurrent use.
 func (s *Set) Scanner() func(page []byte, o *message.Observation) []byte {
-	return newWalker(s.flow, s.names).page
+	w := newWalker(s.flow, s.names)
+	s.scanners = append(s.scanners, w)
+	return w.page
 }
 
 // AddPage takes a page, in the order of its observations. The page is copied.

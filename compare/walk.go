@@ -21,6 +21,8 @@ const (
 	maxItems = 256
 	maxDepth = 32
 	maxNodes = 1 << 18
+
+	maxStrange = 1000
 )
 
 // walker takes a message apart into fields. It is for one goroutine.
@@ -35,12 +37,13 @@ type walker struct {
 	props    *node
 	fixed    map[string]uint32
 	nodes    int
+	strange  map[string]int // messages on channels that the flow lacks
 	out      []byte
 	scratch  []byte
 }
 
 func newWalker(f *flows.Flow, names *Names) *walker {
-	w := &walker{flow: f, names: names, channels: map[string]int{}, fixed: map[string]uint32{}}
+	w := &walker{flow: f, names: names, channels: map[string]int{}, fixed: map[string]uint32{}, strange: map[string]int{}}
 	for i := range f.Channels {
 		w.channels[f.Channels[i].Name] = i
 	}
@@ -55,6 +58,8 @@ func (w *walker) page(dst []byte, o *message.Observation) []byte {
 	if at, ok := w.channels[o.Channel]; ok {
 		w.out = appendPosition(w.out, o.Position)
 		w.message(&w.flow.Channels[at], o)
+	} else if _, known := w.strange[o.Channel]; known || len(w.strange) < maxStrange {
+		w.strange[o.Channel]++
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(w.out)))
 	return append(dst, w.out...)

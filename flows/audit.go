@@ -255,7 +255,7 @@ func (a *Audit) Result() *Result {
 		r.Unknowns = append(r.Unknowns, Unknown{Reason: "no chain was seen: nothing was judged"})
 	}
 	a.warn()
-	sortFindings(r.Findings)
+	SortFindings(r.Findings)
 	r.Unknowns = sortUnknowns(r.Unknowns)
 	switch {
 	case len(r.Findings) > 0:

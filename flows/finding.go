@@ -93,9 +93,9 @@ func (s State) String() string {
 	}
 }
 
-// sortFindings orders findings as reports have them: by chain, step, kind,
+// SortFindings orders findings as reports have them: by chain, step, kind,
 // position, and then by what makes the order total.
-func sortFindings(all []Finding) {
+func SortFindings(all []Finding) {
 	slices.SortStableFunc(all, func(a, b Finding) int {
 		return cmp.Or(
 			strings.Compare(a.Chain, b.Chain),

@@ -8,7 +8,7 @@ import (
 // Result is what an audit found: all that a report says.
 type Result struct {
 	Flow, About string
-	// Mode is run, verify, shadow or replay.
+	// Mode is run, verify, shadow, replay or diff.
 	Mode      string
 	State     State
 	Messages  MessageCounts
@@ -27,6 +27,8 @@ type Result struct {
 	// NearMisses are, for missing steps, messages that came close: by chain and
 	// step.
 	NearMisses map[NearKey]NearMiss
+	// Compared is nil but for a comparison.
+	Compared *Compared
 }
 
 // MessageCounts counts the messages that the taps saw.

@@ -28,6 +28,7 @@ type jsonReport struct {
 	Redelivered int            `json:"redelivered"`
 	Retried     int            `json:"retried"`
 	Warnings    []string       `json:"warnings"`
+	Compared    *jsonCompared  `json:"compared,omitempty"`
 }
 
 type jsonMessages struct {
@@ -91,7 +92,7 @@ func JSON(w io.Writer, r *flows.Result) error {
 		Findings: make([]jsonFinding, 0, len(r.Findings)), Unknowns: make([]jsonUnknown, 0, len(r.Unknowns)),
 		Scenarios: make([]jsonScenario, 0, len(r.Scenarios)), Channels: make([]jsonChannel, 0, len(r.Channels)),
 		Undecided: r.Undecided, Redelivered: r.Redelivered, Retried: r.Retried,
-		Warnings: append([]string{}, r.Warnings...),
+		Warnings: append([]string{}, r.Warnings...), Compared: comparedJSON(r.Compared),
 	}
 	for _, s := range r.Scenarios {
 		out.Scenarios = append(out.Scenarios, jsonScenario{s.Name, s.State.String(), append([]string{}, s.Chains...), probesJSON(s.Probes)})

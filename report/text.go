@@ -32,7 +32,11 @@ func Text(w io.Writer, r *flows.Result, opts TextOptions) error {
 	t.head()
 	t.scenarios()
 	t.chains()
-	t.taps()
+	if r.Compared != nil {
+		t.compared()
+	} else {
+		t.taps()
+	}
 	t.last()
 	if err := t.w.Flush(); err != nil {
 		return fmt.Errorf("write the text report: %w", err)
@@ -255,6 +259,11 @@ func (t *text) taps() {
 	if len(counts) > 0 {
 		t.line("counted   %s", strings.Join(counts, ", "))
 	}
+	t.warnings()
+}
+
+// warnings end what is said of the whole.
+func (t *text) warnings() {
 	for _, warning := range t.r.Warnings {
 		t.line("%s   %s", t.paint(flows.NotKnown, "warning"), flat(warning))
 	}

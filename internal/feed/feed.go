@@ -22,16 +22,59 @@ import (
 // Feed reads r to its end into the audit. The error names the line that cannot
 // be read, and what stands before it has been added; or it is ctx's.
 func Feed(ctx context.Context, r *message.Reader, a *flows.Audit) error {
+	return Both(ctx, r, a, nil)
+}
+
+// Beside is what is taken from each observation beside what the audit takes.
+type Beside struct {
+	// Scanner returns, for one goroutine of several, what appends something of an
+	// observation to a page.
+	Scanner func() func(page []byte, o *message.Observation) []byte
+	// AddPage is given the pages in the order of the recording, on the goroutine of
+	// the audit. It must not keep them.
+	AddPage func(page []byte)
+}
+
+// Both is Feed that gives b, if not nil, its share.
+func Both(ctx context.Context, r *message.Reader, a *flows.Audit, b *Beside) error {
 	if workers := runtime.GOMAXPROCS(0); workers > 1 {
-		return parallel(ctx, r, a, workers)
+		return parallel(ctx, r, target{a, b}, workers)
 	}
-	return alone(ctx, r, a)
+	return alone(ctx, r, target{a, b})
+}
+
+// target is where the parts go.
+type target struct {
+	*flows.Audit
+	beside *Beside
+}
+
+// worker reads parts on one goroutine.
+type worker struct {
+	*flows.Reducer
+	scan func(page []byte, o *message.Observation) []byte
+}
+
+func (t target) worker() worker {
+	w := worker{Reducer: t.Reducer()}
+	if t.beside != nil {
+		w.scan = t.beside.Scanner()
+	}
+	return w
+}
+
+// add takes a part that was read.
+func (t target) add(p *part) {
+	t.AddBatch(&p.batch)
+	if t.beside != nil {
+		t.beside.AddPage(p.page)
+	}
 }
 
 // alone does one after the other what parallel does at once.
-func alone(ctx context.Context, r *message.Reader, a *flows.Audit) error {
+func alone(ctx context.Context, r *message.Reader, a target) error {
 	var p part
-	reducer := a.Reducer()
+	reducer := a.worker()
 	for {
 		lines, err := r.Split(p.lines)
 		if errors.Is(err, io.EOF) {
@@ -42,7 +85,7 @@ func alone(ctx context.Context, r *message.Reader, a *flows.Audit) error {
 		}
 		p.lines = lines
 		err = p.reduce(ctx, reducer)
-		a.AddBatch(&p.batch)
+		a.add(&p)
 		if err != nil {
 			return err
 		}
@@ -53,10 +96,11 @@ func alone(ctx context.Context, r *message.Reader, a *flows.Audit) error {
 type part struct {
 	lines *message.Reader
 	batch flows.Batch
+	page  []byte
 	done  chan error // what ended the lines; nil is their end
 }
 
-func parallel(ctx context.Context, r *message.Reader, a *flows.Audit, workers int) error {
+func parallel(ctx context.Context, r *message.Reader, a target, workers int) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -77,7 +121,7 @@ func parallel(ctx context.Context, r *message.Reader, a *flows.Audit, workers in
 		})
 	})
 	for range workers {
-		reducer := a.Reducer()
+		reducer := a.worker()
 		running.Go(func() {
 			for p := range work {
 				p.done <- p.reduce(ctx, reducer)
@@ -86,7 +130,7 @@ func parallel(ctx context.Context, r *message.Reader, a *flows.Audit, workers in
 	}
 	for p := range order {
 		err := <-p.done
-		a.AddBatch(&p.batch)
+		a.add(p)
 		if err != nil {
 			return err
 		}
@@ -112,8 +156,9 @@ func split(ctx context.Context, r *message.Reader, free <-chan *part, hand func(
 }
 
 // reduce reads the part to its end.
-func (p *part) reduce(ctx context.Context, r *flows.Reducer) error {
+func (p *part) reduce(ctx context.Context, r worker) error {
 	p.batch.Reset()
+	p.page = p.page[:0]
 	p.lines.Bodies = r.Bodies()
 	for {
 		event, err := p.lines.Next()
@@ -122,6 +167,9 @@ func (p *part) reduce(ctx context.Context, r *flows.Reducer) error {
 		}
 		if err != nil {
 			return err
+		}
+		if r.scan != nil && event.Observation != nil {
+			p.page = r.scan(p.page, event.Observation)
 		}
 		r.Reduce(event, p.lines.Line(), &p.batch)
 	}

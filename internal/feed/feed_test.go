@@ -33,8 +33,12 @@ func plainly(_ context.Context, r *message.Reader, a *flows.Audit) error {
 	}
 }
 
+func byOne(ctx context.Context, r *message.Reader, a *flows.Audit) error {
+	return alone(ctx, r, target{Audit: a})
+}
+
 func inParallel(ctx context.Context, r *message.Reader, a *flows.Audit) error {
-	return parallel(ctx, r, a, 3)
+	return parallel(ctx, r, target{Audit: a}, 3)
 }
 
 func feed(t *testing.T, flow *flows.Flow, in io.Reader, w way) (*flows.Result, error) {
@@ -96,7 +100,7 @@ func TestParallelSaysTheSame(t *testing.T) {
 		if len(want.Findings) == 0 {
 			t.Errorf("%s: no findings to compare", name)
 		}
-		for i, w := range []way{alone, inParallel} {
+		for i, w := range []way{byOne, inParallel} {
 			got, err := feed(t, flow, bytes.NewReader(data), w)
 			if err != nil {
 				t.Fatal(err)
@@ -124,7 +128,7 @@ func TestParallelRefusesTheSameLine(t *testing.T) {
 	for name, in := range spoilt {
 		var copied bytes.Buffer
 		want, wantErr := feed(t, flow, io.TeeReader(in, &copied), plainly)
-		for i, w := range []way{alone, inParallel} {
+		for i, w := range []way{byOne, inParallel} {
 			again := io.Reader(bytes.NewReader(copied.Bytes()))
 			if name == "a broken disk" {
 				again = io.MultiReader(again, iotest.ErrReader(errors.New("broken")))
@@ -146,7 +150,7 @@ func TestParallelRefusesTheSameLine(t *testing.T) {
 func TestFeedIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, w := range []way{alone, inParallel} {
+	for _, w := range []way{byOne, inParallel} {
 		reader, err := message.NewReader(bytes.NewReader(recording(t, 1000)))
 		if err != nil {
 			t.Fatal(err)
