@@ -19,8 +19,9 @@ type AuditConfig struct {
 	OwnOnly bool
 	// Probes keeps whole messages, so that what probes set off can be compared.
 	Probes bool
-	// MaxChains and MaxEntries bound the memory; 0 is a default.
-	MaxChains, MaxEntries int
+	// MaxChains, MaxEntries (of a chain) and MaxKeys (of a rule) bound the memory; 0
+	// is a default.
+	MaxChains, MaxEntries, MaxKeys int
 	// Excerpt, if not nil, says that only a part of a recording is added: it is
 	// judged as if the rest of what the Baseline was made of were there, too.
 	Excerpt *Excerpt
@@ -42,6 +43,7 @@ type Judged struct {
 const (
 	DefaultMaxChains  = 2_000_000
 	DefaultMaxEntries = 10_000
+	DefaultMaxKeys    = 1 << 21
 )
 
 // Audit takes the events of taps, or of a recording, to a Result. It is for one
@@ -99,6 +101,9 @@ func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 	if cfg.MaxEntries == 0 {
 		cfg.MaxEntries = DefaultMaxEntries
 	}
+	if cfg.MaxKeys == 0 {
+		cfg.MaxKeys = DefaultMaxKeys
+	}
 	if cfg.Excerpt != nil {
 		a.horizon = cfg.Excerpt.horizon()
 	}
@@ -115,7 +120,7 @@ func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 	}
 	for i := range f.Rules {
 		r := &f.Rules[i]
-		a.trackers = append(a.trackers, newTracker(f, r))
+		a.trackers = append(a.trackers, newTracker(f, r, cfg.MaxKeys))
 		if r.Kind == "latency" {
 			a.spans = append(a.spans, &latencies{rule: r, flow: f})
 		}

@@ -15,6 +15,8 @@ type everyTracker struct {
 	rule *Rule
 	keys map[string]*beat
 	full bool
+
+	maxKeys int
 }
 
 // beat is what was heard of a key.
@@ -33,7 +35,7 @@ func (t *everyTracker) observe(s *sighting) {
 	key := keyOf(s.per)
 	b := t.keys[key]
 	if b == nil {
-		if len(t.keys) >= maxKeys {
+		if len(t.keys) >= t.maxKeys {
 			t.full = true
 			return
 		}

@@ -30,14 +30,15 @@ type orderedTracker struct {
 	ids      recentIDs
 	findings []ruleFinding
 
+	maxKeys int
+
 	full   bool // more keys than are remembered
 	unsure bool // some message came too late to be judged
 }
 
-// The limits of a rule: the keys, the messages of all keys and of one key that
-// are remembered, and the runs of values of one key.
+// The limits of a rule beside AuditConfig.MaxKeys: the messages of all keys and of
+// one key that are remembered, and the runs of values of one key.
 const (
-	maxKeys       = 1 << 21
 	maxRemembered = 1 << 16
 	maxWindow     = 1 << 11
 	maxRuns       = 1 << 10
@@ -90,7 +91,7 @@ func (t *orderedTracker) observe(s *sighting) {
 	key := keyOf(s.per)
 	q := t.keys[key]
 	if q == nil {
-		if len(t.keys) >= maxKeys {
+		if len(t.keys) >= t.maxKeys {
 			t.full = true
 			return
 		}

@@ -82,11 +82,13 @@ func (t *orderedTracker) hole(h *correlate.Horizon, q *sequence, low, high run) 
 }
 
 // recentIDs is a set of hashes that forgets: those of the last while at least,
-// and maxKeys of them at most.
+// and maxIDs of them at most.
 type recentIDs struct {
 	young, old map[uint64]struct{}
 	turned     correlate.Instant // when young became old
 }
+
+const maxIDs = 1 << 21
 
 func (r *recentIDs) has(id uint64) bool {
 	if _, ok := r.young[id]; ok {
@@ -97,7 +99,7 @@ func (r *recentIDs) has(id uint64) bool {
 }
 
 func (r *recentIDs) add(id uint64, now correlate.Instant, keep time.Duration) {
-	if r.young == nil || len(r.young) >= maxKeys || now > r.turned.Add(keep) {
+	if r.young == nil || len(r.young) >= maxIDs || now > r.turned.Add(keep) {
 		r.old, r.young, r.turned = r.young, map[uint64]struct{}{}, now
 	}
 	r.young[id] = struct{}{}

@@ -18,6 +18,7 @@ type uniqueTracker struct {
 	doubled    []*owner
 	turned     correlate.Instant // when young became old
 	full       bool
+	maxKeys    int
 	key        []byte // of the message observed last
 }
 
@@ -96,7 +97,7 @@ func (c *claim) absorb(ch *Channel, other claim) bool {
 
 // turn forgets ids that are older than the flow remembers, or too many.
 func (t *uniqueTracker) turn(now correlate.Instant) {
-	full := len(t.young) >= maxKeys
+	full := len(t.young) >= t.maxKeys
 	if t.young != nil && !full && now < t.turned.Add(t.flow.Remember) {
 		return
 	}

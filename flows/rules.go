@@ -68,14 +68,14 @@ type ruleFinding struct {
 	place place
 }
 
-func newTracker(f *Flow, r *Rule) tracker {
+func newTracker(f *Flow, r *Rule, maxKeys int) tracker {
 	switch r.Kind {
 	case "ordered":
-		return &orderedTracker{flow: f, rule: r, keys: map[string]*sequence{}}
+		return &orderedTracker{flow: f, rule: r, maxKeys: maxKeys, keys: map[string]*sequence{}}
 	case "unique":
-		return &uniqueTracker{rule: r, flow: f}
+		return &uniqueTracker{rule: r, flow: f, maxKeys: maxKeys}
 	case "every":
-		return &everyTracker{rule: r, flow: f, keys: map[string]*beat{}}
+		return &everyTracker{rule: r, flow: f, maxKeys: maxKeys, keys: map[string]*beat{}}
 	case "never":
 		return &neverTracker{rule: r, flow: f}
 	default:

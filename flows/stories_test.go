@@ -21,7 +21,7 @@ import (
 // the semantics, what the taps saw and what must be said of it.
 //
 //	flow                      the flow file of what follows
-//	verify [mode=…] [started=+TIME] [chains=N] [entries=N]
+//	verify [mode=…] [started=+TIME] [chains=N] [entries=N] [keys=N]
 //	                          the limits, the messages, one a line, and then the verdict:
 //	  CHANNEL POSITION +TIME [seen=+TIME] [key=K] [h.NAME=VALUE] [p.NAME=VALUE] [clock=producer|none] BODY
 //	  gap CHANNEL +TIME REASON
@@ -79,6 +79,7 @@ func tell(t *testing.T, flow *flows.Flow, d *datadriven.TestData) string {
 	d.MaybeScanArgs(t, "mode", &cfg.Mode)
 	d.MaybeScanArgs(t, "chains", &cfg.MaxChains)
 	d.MaybeScanArgs(t, "entries", &cfg.MaxEntries)
+	d.MaybeScanArgs(t, "keys", &cfg.MaxKeys)
 	var at string
 	if d.MaybeScanArgs(t, "started", &at); at != "" {
 		cfg.Started = instant(t, at)
