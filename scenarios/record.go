@@ -20,7 +20,10 @@ type RecordConfig struct {
 	// For bounds the recording; 0: until the context ends.
 	For    time.Duration
 	Record Recorder
-	Now    func() time.Time
+	// Schemas fetches what the channels' registries have; it may be nil where no
+	// channel has one.
+	Schemas flows.Schemas
+	Now     func() time.Time
 	// Armed, if not nil, is called when every tap is armed.
 	Armed func()
 }
@@ -36,7 +39,8 @@ func Record(ctx context.Context, cfg RecordConfig) (messages int, err error) {
 	r := &runner{
 		cfg:   Config{Flow: cfg.Flow, Tappers: cfg.Tappers, Channels: cfg.Channels, Record: cfg.Record, Now: cfg.Now},
 		began: cfg.Now(), events: make(chan message.Event, eventBuffer),
-		lag: newLag(cfg.Flow), watch: newWatch(), backlog: cfg.Start.At != brokers.StartEnd,
+		learner: flows.NewLearner(cfg.Flow, cfg.Schemas),
+		lag:     newLag(cfg.Flow), watch: newWatch(), backlog: cfg.Start.At != brokers.StartEnd,
 	}
 	defer func() {
 		if closeErr := r.closeTaps(); closeErr != nil {
@@ -76,6 +80,9 @@ func Record(ctx context.Context, cfg RecordConfig) (messages int, err error) {
 func (r *runner) keep(e message.Event) error {
 	if e.Observation != nil {
 		r.messages++
+		if err := r.learn(e.Observation); err != nil {
+			return err
+		}
 		e.Observation = r.cfg.Flow.Masked(timely(e.Observation))
 		// A message from before the tap says nothing of the clocks: it is old.
 		if !r.backlog || !e.Observation.Time.Before(r.began) {

@@ -29,6 +29,7 @@ type runner struct {
 	calling    int            // calls under way that begin scenarios
 	work       sync.WaitGroup // publishers and catch-ups under way
 	watch      watch
+	learner    *flows.Learner
 	lag        lag
 	backlog    bool // the taps begin before they are armed
 	messages   int
@@ -157,12 +158,33 @@ func (r *runner) take(e message.Event) error {
 		if r.probing {
 			r.raws.keep(e.Observation)
 		}
+		if err := r.learn(e.Observation); err != nil {
+			return err
+		}
 		e.Observation = r.cfg.Flow.Masked(timely(e.Observation))
 		r.lag.note(e.Observation)
 	}
 	r.audit.Add(e)
 	if r.cfg.Record != nil {
 		return r.cfg.Record.Event(e)
+	}
+	return nil
+}
+
+// learn fetches the schemas that a message needs, and gives the audit and the
+// recording what is new of them before the message. A registry that does not
+// answer holds the run up, not for long and not for each message.
+func (r *runner) learn(o *message.Observation) error {
+	for _, m := range r.learner.Learn(context.Background(), o, r.cfg.Now()) {
+		if r.audit != nil {
+			r.audit.Add(message.Event{Mark: m})
+		}
+		if r.cfg.Record == nil {
+			continue
+		}
+		if err := r.cfg.Record.Event(message.Event{Mark: m}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

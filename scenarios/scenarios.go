@@ -40,6 +40,9 @@ type Config struct {
 	Probes []string
 	// Parallel is how many scenarios are under way at once; at least 1.
 	Parallel int
+	// Schemas fetches what the channels' registries have; it may be nil where no
+	// channel has one.
+	Schemas flows.Schemas
 	// Record, if not nil, is given the header and then every event.
 	Record Recorder
 	// Progress, if not nil, is called from Run's goroutine when something changed.
@@ -101,6 +104,10 @@ const tapCloseTimeout = 15 * time.Second
 func Run(ctx context.Context, cfg Config) (result *flows.Result, stats Stats, err error) {
 	r := &runner{
 		cfg: cfg, began: cfg.Now(), events: make(chan message.Event, eventBuffer), lag: newLag(cfg.Flow), watch: newWatch(),
+		learner: flows.NewLearner(cfg.Flow, cfg.Schemas),
+	}
+	if err := r.learner.Prepare(ctx); err != nil {
+		return nil, stats, err
 	}
 	if err := r.choose(); err != nil {
 		return nil, stats, err

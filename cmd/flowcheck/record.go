@@ -105,7 +105,7 @@ func (a *app) record(ctx context.Context, flow *flows.Flow, plan recordPlan) err
 	began := a.now()
 	messages, err := scenarios.Record(ctx, scenarios.RecordConfig{
 		Flow: flow, Tappers: sys.tappers, Channels: sys.channels, Start: plan.start, For: plan.length,
-		Record: tape, Now: a.now,
+		Record: tape, Schemas: a.registries(), Now: a.now,
 		Armed: func() { fmt.Fprintf(a.err, "recording to %s; %s\n", plan.file, ends) },
 	})
 	if closeErr := tape.close(); closeErr != nil {

@@ -187,7 +187,8 @@ func (a *app) runScenarios(ctx context.Context, flow *flows.Flow, sys *system, f
 	cfg := scenarios.Config{
 		Flow: flow, Tappers: sys.tappers, Publishers: sys.publishers, Channels: sys.channels,
 		Only: onlyOf(flags.only, flow), Probes: flags.probes, Parallel: flags.parallel, Progress: progress.show,
-		Now: a.now, NewID: newScenarioID, Log: a.logger(flags.verbose),
+		Schemas: a.registries(),
+		Now:     a.now, NewID: newScenarioID, Log: a.logger(flags.verbose),
 	}
 	var tape *tape
 	if flags.record != "" {

@@ -115,7 +115,9 @@ func compileAny(s *payload.Schema) (any, error) {
 
 // byType has what compiles a registry's schemas.
 func byType() map[string]func(*payload.Schema) (any, error) {
-	return map[string]func(*payload.Schema) (any, error){"JSON": compileJSON}
+	return map[string]func(*payload.Schema) (any, error){
+		"JSON": compileJSON, "AVRO": compileAvro, "PROTOBUF": compileProtobuf,
+	}
 }
 
 // IsJSONText implements payload.JSONText.
@@ -130,6 +132,16 @@ func (c *codec) Encode(v payload.Value) (payload.Encoded, error) {
 	e, err := c.engine(&ref, 0)
 	if err != nil {
 		return payload.Encoded{}, err
+	}
+	if c.framing != framingNone && !c.setup.Registry {
+		return payload.Encoded{}, errors.New("the framing names a schema by the registry's id, and the channel has no registry: say registry: URL, or write the bytes by base64: TEXT")
+	}
+	if n, ok := e.(interface {
+		named(message string) (engine, error)
+	}); ok {
+		if e, err = n.named(c.setup.Schema.Message); err != nil {
+			return payload.Encoded{}, err
+		}
 	}
 	data, indexes, err := e.Encode(v)
 	if err != nil {

@@ -37,11 +37,13 @@ type format struct {
 // byName has the formats by their names in a flow file.
 func byName() map[string]format {
 	return map[string]format{
-		"":      {open: openAny},
-		"json":  {open: openJSON, schemas: "JSON"},
-		"text":  {open: openText},
-		"bytes": {open: openBytes},
-		"xml":   {open: openXML},
+		"":         {open: openAny},
+		"json":     {open: openJSON, schemas: "JSON"},
+		"text":     {open: openText},
+		"bytes":    {open: openBytes},
+		"xml":      {open: openXML},
+		"avro":     {open: openAvro, schemas: "AVRO"},
+		"protobuf": {open: openProtobuf, schemas: "PROTOBUF"},
 	}
 }
 

@@ -112,10 +112,10 @@ func guidText(b []byte) string {
 	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
 }
 
-// allIndexes reads the message indexes that end a header; none are none.
+// allIndexes reads the message indexes that end a header; none are the first.
 func allIndexes(data []byte) ([]int, error) {
 	if len(data) == 0 {
-		return nil, nil
+		return []int{0}, nil
 	}
 	indexes, rest, err := readIndexes(data)
 	if err == nil && len(rest) > 0 {
