@@ -56,6 +56,11 @@ func ParsePosition(s string) Position {
 			return At(int32(n), offset)
 		}
 	}
+	return parseOdd(s)
+}
+
+// parseOdd reads what is a position though it is not written as String does.
+func parseOdd(s string) Position {
 	if p, o, ok := strings.Cut(s, "@"); ok {
 		part, err1 := strconv.ParseInt(p, 10, 32)
 		off, err2 := strconv.ParseInt(o, 10, 64)

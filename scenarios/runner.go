@@ -100,38 +100,48 @@ func (r *runner) loop(ctx context.Context) error {
 		if len(r.active) == 0 || r.broken {
 			return nil
 		}
-		events, caught, tick := r.events, r.watch.caught, timer.C
-		if r.calling > 0 { // what comes of a call is read once it is known whose it is
-			events, caught, tick = nil, nil, nil
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case e := <-events:
-			if err := r.take(e); err != nil {
-				return err
-			}
-			if len(r.events) > 0 {
-				continue // look once, when all that has come is taken
-			}
-		case s := <-r.sent:
-			if err := r.wasSent(s); err != nil {
-				return err
-			}
-		case c := <-caught:
-			if err := r.caughtUp(ctx, c); err != nil {
-				return err
-			}
-		case <-tick:
-			r.changed = true
-		}
-		if r.calling > 0 {
-			continue
+		if more, err := r.await(ctx, timer.C); err != nil {
+			return err
+		} else if more {
+			continue // look once, when all that has come is taken
 		}
 		if err := r.look(ctx); err != nil {
 			return err
 		}
 		timer.Reset(r.next())
+	}
+}
+
+// await takes the next thing that happens. More says that it is too early to look
+// what follows from it.
+func (r *runner) await(ctx context.Context, tick <-chan time.Time) (more bool, err error) {
+	if r.calling > 0 {
+		return true, r.awaitReply(ctx)
+	}
+	select {
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	case e := <-r.events:
+		err = r.take(e)
+		return len(r.events) > 0, err
+	case s := <-r.sent:
+		return false, r.wasSent(s)
+	case c := <-r.watch.caught:
+		return false, r.caughtUp(ctx, c)
+	case <-tick:
+		r.changed = true
+		return false, nil
+	}
+}
+
+// awaitReply takes the word of a call or a publisher. What a call has set off is
+// read once it is known whose it is: until then the taps wait.
+func (r *runner) awaitReply(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case s := <-r.sent:
+		return r.wasSent(s)
 	}
 }
 

@@ -317,23 +317,27 @@ func (r *runner) caughtUp(ctx context.Context, c catchUp) error {
 		if !in.sent || in.done {
 			continue
 		}
-		r.judge(in, now)
-		if in.decided.IsZero() || !in.asked {
-			continue
-		}
-		// What came since the brokers were asked may have set off more.
-		quiet := c.quiet.Known && c.quiet.Quiet && in.wait.Messages == in.had
-		if in.try != nil {
-			quiet = r.probeIsQuiet(in, c, quiet)
-			if quiet && r.actAtEnd(ctx, in) {
-				continue
-			}
-		}
-		if quiet || in.try == nil && !c.started.Before(r.settled(in)) {
-			in.done = true
-			r.watch.judged = max(r.watch.judged, r.readTo())
-			r.stats.Watched = max(r.stats.Watched, now.Sub(in.decided))
+		if r.judge(in, now); !in.decided.IsZero() && in.asked {
+			r.quieten(ctx, in, &c)
 		}
 	}
 	return nil
+}
+
+// quieten ends a decided instance if, by the word of the brokers, no double is on
+// its way.
+func (r *runner) quieten(ctx context.Context, in *instance, c *catchUp) {
+	// What came since the brokers were asked may have set off more.
+	quiet := c.quiet.Known && c.quiet.Quiet && in.wait.Messages == in.had
+	if in.try != nil {
+		quiet = r.probeIsQuiet(in, *c, quiet)
+		if quiet && r.actAtEnd(ctx, in) {
+			return
+		}
+	}
+	if quiet || in.try == nil && !c.started.Before(r.settled(in)) {
+		in.done = true
+		r.watch.judged = max(r.watch.judged, r.readTo())
+		r.stats.Watched = max(r.stats.Watched, r.cfg.Now().Sub(in.decided))
+	}
 }

@@ -77,30 +77,12 @@ func (a *app) run(ctx context.Context, files []string, flags *runFlags) error {
 	if err != nil {
 		return input(err)
 	}
-	if flags.parallel < 1 {
-		return input(errors.New("--parallel: at least 1"))
-	}
-	if err := knownProbes(flags.probes); err != nil {
+	if err := flags.check(files); err != nil {
 		return input(err)
 	}
-	if flags.record != "" && len(files) > 1 {
-		return input(errors.New("--record keeps one flow: give one flow file"))
-	}
-	flags.flow.seed = flags.seed
-	loaded := make([]*flows.Flow, len(files))
-	for i, file := range files {
-		if loaded[i], err = a.load(file, &flags.flow); err == nil {
-			err = a.checkChannels(file, loaded[i])
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := checkBrokers(&flags.flow, loaded...); err != nil {
+	loaded, err := a.loadAll(files, flags)
+	if err != nil {
 		return err
-	}
-	if err := known(flags.only, loaded); err != nil {
-		return input(err)
 	}
 	if flags.plan {
 		return a.printPlans(ctx, loaded)
@@ -118,6 +100,39 @@ func (a *app) run(ctx context.Context, files []string, flags *runFlags) error {
 		return err
 	}
 	return reports.verdict()
+}
+
+// check reports flags that cannot be obeyed.
+func (f *runFlags) check(files []string) error {
+	if f.parallel < 1 {
+		return errors.New("--parallel: at least 1")
+	}
+	if f.record != "" && len(files) > 1 {
+		return errors.New("--record keeps one flow: give one flow file")
+	}
+	return knownProbes(f.probes)
+}
+
+// loadAll loads the flow files, and sees that the flags fit them.
+func (a *app) loadAll(files []string, flags *runFlags) ([]*flows.Flow, error) {
+	flags.flow.seed = flags.seed
+	loaded := make([]*flows.Flow, len(files))
+	for i, file := range files {
+		var err error
+		if loaded[i], err = a.load(file, &flags.flow); err == nil {
+			err = a.checkChannels(file, loaded[i])
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := checkBrokers(&flags.flow, loaded...); err != nil {
+		return nil, err
+	}
+	if err := known(flags.only, loaded); err != nil {
+		return nil, input(err)
+	}
+	return loaded, nil
 }
 
 // known reports names of --only that no flow has.

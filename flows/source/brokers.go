@@ -112,12 +112,3 @@ func (v val) sasl() *SASL {
 	}
 	return s
 }
-
-// settings takes text or a map whose keys its user knows.
-func (v val) settings() Data {
-	if v.Kind == String || v.Kind == Map {
-		return v.free()
-	}
-	v.fail("%s must be text or a map, not %s", quote(v.key), v.Kind.a())
-	return Data{}
-}
