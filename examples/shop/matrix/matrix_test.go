@@ -1,0 +1,129 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/flowcheck/flowcheck/examples/shop"
+)
+
+// TestShardsAreTheMatrix: each cell is in one shard, and none that is done.
+func TestShardsAreTheMatrix(t *testing.T) {
+	seen := map[cell]int{}
+	done := map[cell]bool{{plain, "no-dedup", "billing", 1}: true, {plain, "", "mail", 7}: true}
+	for shard := 1; shard <= 3; shard++ {
+		for _, v := range plan(config{shard: shard, shards: 3, rounds: 12}, done) {
+			for _, c := range v.cells {
+				if seen[c]++; c.Bug != v.bug.Name {
+					t.Errorf("%v on a shop with %q", c, v.bug.Name)
+				}
+			}
+		}
+	}
+	flows := len(shop.FlowNames())
+	if want := (len(shop.Bugs)+12)*flows - len(done); len(seen) != want {
+		t.Errorf("%d cells, not %d", len(seen), want)
+	}
+	for c, n := range seen {
+		if n != 1 || done[c] {
+			t.Errorf("%v %d times", c, n)
+		}
+	}
+	for _, v := range plan(config{shard: 1, shards: 1, slice: true}, nil) {
+		if len(v.cells) != 1 || v.cells[0].Flow != flowOf(v.bug) {
+			t.Errorf("the slice of %s: %v", v.bug.Name, v.cells)
+		}
+	}
+}
+
+const report = `{"scenarios":[{"name":"s","verdict":"pass","probes":[{"name":"duplicate","verdict":"fail"},{"name":"late","verdict":"","off":true}]}],
+	"findings":[{"kind":"not-idempotent","probe":"duplicate, at once"},{"kind":"duplicate","probe":"duplicate, in flight"},{"kind":"duplicate","probe":"duplicate"}]}`
+
+func TestTable(t *testing.T) {
+	of := func(bug, flow, report string, exit int) result {
+		r := result{cell: cell{plain, bug, flow, 1}, Exit: exit}
+		if err := r.read([]byte(report)); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	sound := strings.NewReplacer("fail", "pass").Replace(report[:strings.Index(report, `"findings"`)] + `"findings":[]}`)
+	for _, c := range []struct {
+		about   string
+		results []result
+		wrong   int
+		want    string
+	}{
+		{"found", []result{of("no-dedup", "billing", report, 1)}, 0, "| not-idempotent | duplicate (duplicate, not-idempotent) |"},
+		{"missed", []result{of("no-dedup", "billing", sound, 0)}, 1, "**missed**"},
+		{"found by another probe", []result{of("lost-update", "profiles", report, 1)}, 1, "**missed**"},
+		{"unknown", []result{of("no-dedup", "billing", report, 3)}, 1, "**missed**"},
+		{"the flow has the bug", []result{of("no-dedup", "order", report, 1)}, 0, "0 false alarms"},
+		{"the flow has it not", []result{of("no-dedup", "mail", report, 1)}, 1, "mail, bug no-dedup, round 1: s / duplicate: fail"},
+		{"the shop has none", []result{of("", "mail", report, 1)}, 1, "1 false alarms"},
+		{"sound", []result{of("", "mail", sound, 0)}, 0, "1 runs with 2 verdicts, 0 false alarms"},
+	} {
+		var out strings.Builder
+		if wrong := writeTable(&out, c.results); wrong != c.wrong || !strings.Contains(out.String(), c.want) {
+			t.Errorf("%s: %d wrong, and no %q in\n%s", c.about, wrong, c.want, out.String())
+		}
+	}
+	loaded := of("", "mail", report, 1)
+	loaded.Mode = "loaded"
+	var out strings.Builder
+	writeTable(&out, []result{of("", "mail", sound, 0), loaded})
+	if !strings.Contains(out.String(), "s / duplicate: fail instead of pass") || !strings.Contains(out.String(), "1 of 3 verdicts changed") {
+		t.Error(out.String())
+	}
+}
+
+func TestLonger(t *testing.T) {
+	const flow = "timeout: 5s # 3s\n  paid: { within: 2s, count: 1 }\n - latency: { p95: 4s, p99: 400ms }\n x-within: 1m"
+	const want = "timeout: 7500ms # 3s\n  paid: { within: 3000ms, count: 1 }\n - latency: { p95: 6000ms, p99: 600ms }\n x-within: 1m"
+	if got := longer(flow, 1.5); got != want {
+		t.Error(got)
+	}
+}
+
+func TestResultsAreResumed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "m.jsonl")
+	if all, err := readResults(file); err != nil || all != nil {
+		t.Errorf("no file: %v %v", all, err)
+	}
+	text := `{"mode":"plain","bug":"","flow":"mail","round":1,"error":"broken off"}` + "\n\n" +
+		`{"mode":"plain","bug":"","flow":"mail","round":1,"exit":3}` + "\n" + `{"mode":"plain","bug":"x","flow":"mail","round":1}`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all, err := readResults(file)
+	if err != nil || len(all) != 2 || all[0].Error != "" || all[0].Exit != 3 {
+		t.Errorf("%+v %v", all, err)
+	}
+	if err := os.WriteFile(file, []byte("{\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readResults(file); err == nil || !strings.Contains(err.Error(), "m.jsonl:1:") {
+		t.Error(err)
+	}
+}
+
+func TestParse(t *testing.T) {
+	results := "-results=" + filepath.Join(t.TempDir(), "a", "m.jsonl")
+	if c, err := parse([]string{results, "-shard=2/3", "-delay=200ms", "-stretch=2"}); err != nil || c.shard != 2 || c.shards != 3 || c.mode() != "delayed by 200ms, deadlines ×2" {
+		t.Errorf("%+v %v", c, err)
+	}
+	for _, args := range [][]string{{"-shard=0/3"}, {"-shard=4/3"}, {"-shard=x"}, {"-rounds=-1"}, {"-stretch=0.5"}} {
+		if _, err := parse(append(args, results)); err == nil {
+			t.Errorf("%v was taken", args)
+		}
+	}
+	if err := command(t.Context(), []string{"else"}); err == nil || !strings.Contains(err.Error(), "usage") {
+		t.Error(err)
+	}
+	if names := shop.FlowNames(); !slices.Contains(names, "order") {
+		t.Error(names)
+	}
+}

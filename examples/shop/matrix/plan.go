@@ -1,0 +1,82 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/flowcheck/flowcheck/examples/shop"
+)
+
+// visit is a shop that is started, and the cells that are tried on it.
+type visit struct {
+	bug   shop.Bug
+	cells []cell
+}
+
+// cell is one run of flowcheck: a flow against a shop.
+type cell struct {
+	Mode string `json:"mode"`
+	// Bug is the name of the shop's bug; "" is the correct shop, which is tried in
+	// several rounds.
+	Bug   string `json:"bug"`
+	Flow  string `json:"flow"`
+	Round int    `json:"round"`
+}
+
+// roundsOfVisit are how many rounds one correct shop lives for.
+const roundsOfVisit = 5
+
+// plan lists the shard's visits, without the cells that are done.
+func plan(c config, done map[cell]bool) []visit {
+	var visits []visit
+	for _, bug := range shop.Bugs {
+		visits = append(visits, visit{bug: bug, cells: cellsOf(c, bug)})
+	}
+	for round := 0; round < c.rounds; round += roundsOfVisit {
+		v := visit{}
+		for r := round; r < min(round+roundsOfVisit, c.rounds); r++ {
+			for _, flow := range shop.FlowNames() {
+				v.cells = append(v.cells, cell{c.mode(), "", flow, r + 1})
+			}
+		}
+		visits = append(visits, v)
+	}
+	var mine []visit
+	for i, v := range visits {
+		if i%c.shards != c.shard-1 || c.only != "" && nameOf(v.bug.Name) != c.only {
+			continue
+		}
+		v.cells = slices.DeleteFunc(v.cells, func(x cell) bool { return done[x] })
+		if len(v.cells) > 0 {
+			mine = append(mine, v)
+		}
+	}
+	return mine
+}
+
+// cellsOf are a bug's cells: its own flow goes first.
+func cellsOf(c config, bug shop.Bug) []cell {
+	cells := []cell{{c.mode(), bug.Name, flowOf(bug), 1}}
+	for _, flow := range shop.FlowNames() {
+		if flow != flowOf(bug) && !c.slice {
+			cells = append(cells, cell{c.mode(), bug.Name, flow, 1})
+		}
+	}
+	return cells
+}
+
+func flowOf(bug shop.Bug) string {
+	if bug.Flow == "" {
+		return "order"
+	}
+	return bug.Flow
+}
+
+// none is the name of no bug.
+const none = "none"
+
+func nameOf(bug string) string {
+	if bug == "" {
+		return none
+	}
+	return bug
+}

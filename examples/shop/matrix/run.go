@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flowcheck/flowcheck/examples/shop"
+)
+
+// cellTimeout bounds one run of flowcheck, closing the shop or starting it.
+const cellTimeout = 5 * time.Minute
+
+// result is what came of a cell.
+type result struct {
+	cell
+	Exit int     `json:"exit"`
+	Took float64 `json:"took"` // seconds
+	// Verdicts are those of each scenario, and of each of its probes as
+	// "scenario / probe".
+	Verdicts map[string]string `json:"verdicts"`
+	// Kinds are the kinds of the findings, by the probe that brought them; "" for
+	// the scenarios themselves.
+	Kinds map[string][]string `json:"kinds"`
+	// Error says why there are no verdicts.
+	Error string `json:"error,omitempty"`
+}
+
+func run(ctx context.Context, c config) error {
+	began := time.Now()
+	results, err := readResults(c.results)
+	if err != nil {
+		return err
+	}
+	done := map[cell]bool{}
+	for _, r := range results {
+		done[r.cell] = r.Error == ""
+	}
+	out, err := os.OpenFile(c.results, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	e, closeEnv, err := prepare(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer closeEnv()
+	visits := plan(c, done)
+	for i, v := range visits {
+		if time.Since(began) > c.budget {
+			return fmt.Errorf("the time is up: %d of %d shops were not tried; run it again for the rest", len(visits)-i, len(visits))
+		}
+		if err := e.visit(ctx, v, out); err != nil {
+			return fmt.Errorf("bug %s: %w", nameOf(v.bug.Name), err)
+		}
+		fmt.Fprintf(os.Stderr, "matrix: %d of %d shops, %s, %v\n", i+1, len(visits), nameOf(v.bug.Name), time.Since(began).Round(time.Second))
+	}
+	return nil
+}
+
+// visit opens a shop and tries its cells.
+func (e *environment) visit(ctx context.Context, v visit, out *os.File) (err error) {
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	opening, cancel := context.WithTimeout(ctx, cellTimeout)
+	defer cancel()
+	s, closeShop, err := shop.StartOn(opening, e.ofShop, shop.Config{Bug: v.bug.Name, Stretch: e.stretch, Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeShop()) }()
+	control, err := shop.ListenControl(ctx, "127.0.0.1:0", s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, control.Close()) }()
+	for _, c := range v.cells {
+		r := e.try(ctx, c, v.bug, control.URL)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		line, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		if _, err := out.Write(append(line, '\n')); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// try runs flowcheck once.
+func (e *environment) try(ctx context.Context, c cell, bug shop.Bug, control string) result {
+	r := result{cell: c}
+	ctx, cancel := context.WithTimeout(ctx, cellTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, e.program, e.arguments(c, bug)...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.Env = append(os.Environ(), append(e.ofFlowcheck, "SHOP="+control)...)
+	began := time.Now()
+	err := cmd.Run()
+	r.Took = time.Since(began).Seconds()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		r.Error = err.Error()
+		return r
+	}
+	r.Exit = cmd.ProcessState.ExitCode()
+	if err := r.read(out.Bytes()); err != nil {
+		r.Error = fmt.Sprintf("%v: %s", err, strings.TrimSpace(errs.String()))
+	}
+	return r
+}
+
+func (e *environment) arguments(c cell, bug shop.Bug) []string {
+	args := []string{"run", filepath.Join(e.flows, c.Flow+".flow.yaml"), "--report", "json=-"}
+	switch {
+	case !e.slice:
+		args = append(args, "--probe", "all")
+	case bug.Probe != "":
+		args = append(args, "--probe", bug.Probe)
+	}
+	return args
+}
+
+// read takes the verdicts from a report.
+func (r *result) read(report []byte) error {
+	var all struct {
+		Scenarios []struct {
+			Name, Verdict string
+			Probes        []struct {
+				Name, Verdict string
+				Off           bool
+			}
+		}
+		Findings []struct{ Kind, Probe string }
+	}
+	if len(report) == 0 {
+		return errors.New("no report")
+	}
+	if err := json.Unmarshal(report, &all); err != nil {
+		return fmt.Errorf("the report: %w", err)
+	}
+	r.Verdicts, r.Kinds = map[string]string{}, map[string][]string{}
+	for _, s := range all.Scenarios {
+		r.Verdicts[s.Name] = s.Verdict
+		for _, p := range s.Probes {
+			if p.Off {
+				p.Verdict = "off"
+			}
+			r.Verdicts[s.Name+probeMark+p.Name] = p.Verdict
+		}
+	}
+	for _, f := range all.Findings {
+		probe, _, _ := strings.Cut(f.Probe, ",")
+		if !slices.Contains(r.Kinds[probe], f.Kind) {
+			r.Kinds[probe] = append(r.Kinds[probe], f.Kind)
+		}
+	}
+	for _, kinds := range r.Kinds {
+		slices.Sort(kinds)
+	}
+	return nil
+}
+
+// probeMark stands between the names of a scenario and a probe.
+const probeMark = " / "
+
+// readResults reads the file of the results, which may not be there yet. Of two
+// results of a cell the later counts.
+func readResults(path string) ([]result, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	at, all := map[cell]int{}, []result(nil)
+	for n, line := range bytes.Split(data, []byte("\n")) {
+		if len(line) == 0 {
+			continue
+		}
+		var r result
+		if err := json.Unmarshal(line, &r); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, n+1, err)
+		}
+		if i, ok := at[r.cell]; ok {
+			all[i] = r
+			continue
+		}
+		at[r.cell] = len(all)
+		all = append(all, r)
+	}
+	return all, nil
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/flowcheck/flowcheck/examples/shop"
+)
+
+// plain is the mode without load or delay, to which the others are compared.
+const plain = "plain"
+
+// printTable reads the results of all shards, and prints them as Markdown. It fails
+// where a bug was missed, a flow falsely accused, or a verdict changed.
+func printTable(files []string) error {
+	var all []result
+	for _, f := range files {
+		results, err := readResults(f)
+		if err != nil {
+			return err
+		}
+		all = append(all, results...)
+	}
+	if len(all) == 0 {
+		return errors.New("no results: matrix run makes them")
+	}
+	if wrong := writeTable(os.Stdout, all); wrong > 0 {
+		return fmt.Errorf("%d results are not as they should be", wrong)
+	}
+	return nil
+}
+
+// writeTable counts what is not as it should be.
+func writeTable(w io.Writer, all []result) (wrong int) {
+	modes := map[string][]result{}
+	for _, r := range all {
+		modes[r.Mode] = append(modes[r.Mode], r)
+	}
+	for _, mode := range slices.Sorted(maps.Keys(modes)) {
+		wrong += writeMode(w, mode, modes[mode])
+	}
+	for _, mode := range slices.Sorted(maps.Keys(modes)) {
+		if mode != plain {
+			wrong += writeChanges(w, mode, modes[plain], modes[mode])
+		}
+	}
+	return wrong
+}
+
+func writeMode(w io.Writer, mode string, results []result) (wrong int) {
+	found, missed := 0, 0
+	fmt.Fprintf(w, "### Bugs, %s\n\n| bug | what is wrong | flow | takes | found as | found by |\n|---|---|---|---|---|---|\n", mode)
+	for _, bug := range shop.Bugs {
+		i := slices.IndexFunc(results, func(r result) bool { return r.Bug == bug.Name && r.Flow == flowOf(bug) })
+		if i < 0 {
+			continue
+		}
+		r := &results[i]
+		as := "**missed**"
+		if r.finds(bug) {
+			found++
+			as = bug.Kind
+		} else {
+			missed++
+		}
+		if r.Error != "" {
+			as += " (" + r.Error + ")"
+		}
+		fmt.Fprintf(w, "| `%s` | %s | %s | %s | %s | %s |\n", bug.Name, bug.About, flowOf(bug), takes(bug), as, foundBy(r))
+	}
+	alarms := falseAlarms(results)
+	fmt.Fprintf(w, "\n%d bugs: %d found, %d missed. ", found+missed, found, missed)
+	cells, verdicts, rounds := countSound(results)
+	fmt.Fprintf(w, "Flows that a bug does not touch, and %d rounds of the correct shop: %d runs with %d verdicts, %d false alarms.\n\n",
+		rounds, cells, verdicts, len(alarms))
+	for _, a := range alarms {
+		fmt.Fprintf(w, "- %s\n", a)
+	}
+	if len(alarms) > 0 {
+		fmt.Fprintln(w)
+	}
+	return missed + len(alarms)
+}
+
+func takes(bug shop.Bug) string {
+	if bug.Probe == "" {
+		return "a scenario"
+	}
+	return bug.Probe
+}
+
+// finds reports whether the bug was found, as what it is and by what must find it.
+func (r *result) finds(bug shop.Bug) bool {
+	return r.Exit == 1 && slices.Contains(r.Kinds[bug.Probe], bug.Kind)
+}
+
+// foundBy lists what brought findings.
+func foundBy(r *result) string {
+	var all []string
+	for _, probe := range slices.Sorted(maps.Keys(r.Kinds)) {
+		name := probe
+		if name == "" {
+			name = "scenario"
+		}
+		all = append(all, fmt.Sprintf("%s (%s)", name, strings.Join(r.Kinds[probe], ", ")))
+	}
+	return strings.Join(all, "; ")
+}
+
+// sound reports whether nothing in the result may be found: the shop is correct, or
+// its bug is in no part that takes part in the flow.
+func (r *result) sound() bool {
+	i := slices.IndexFunc(shop.Bugs, func(b shop.Bug) bool { return b.Name == r.Bug })
+	return i < 0 || !shop.Bugs[i].In.Touches(r.Flow)
+}
+
+// falseAlarms are the verdicts of sound cells that are neither pass nor off.
+func falseAlarms(results []result) []string {
+	var all []string
+	for i := range results {
+		r := &results[i]
+		if !r.sound() {
+			continue
+		}
+		where := fmt.Sprintf("%s, bug %s, round %d", r.Flow, nameOf(r.Bug), r.Round)
+		if r.Error != "" {
+			all = append(all, where+": "+r.Error)
+		}
+		for _, name := range slices.Sorted(maps.Keys(r.Verdicts)) {
+			if v := r.Verdicts[name]; v != "pass" && v != "off" {
+				all = append(all, fmt.Sprintf("%s: %s: %s %v", where, name, v, r.Kinds))
+			}
+		}
+	}
+	return all
+}
+
+// countSound counts the sound cells and their verdicts, and the rounds of the
+// correct shop that have all flows.
+func countSound(results []result) (cells, verdicts, rounds int) {
+	flows := map[int]int{}
+	for i := range results {
+		r := &results[i]
+		if !r.sound() {
+			continue
+		}
+		cells++
+		for _, v := range r.Verdicts {
+			if v != "off" {
+				verdicts++
+			}
+		}
+		if r.Bug == "" {
+			flows[r.Round]++
+		}
+	}
+	for _, n := range flows {
+		if n == len(shop.FlowNames()) {
+			rounds++
+		}
+	}
+	return cells, verdicts, rounds
+}
+
+// writeChanges compares the verdicts of a mode with those of plain runs.
+func writeChanges(w io.Writer, mode string, before, after []result) (changed int) {
+	fmt.Fprintf(w, "### Verdicts that changed, %s\n\n", mode)
+	compared := 0
+	for i := range after {
+		r := &after[i]
+		j := slices.IndexFunc(before, func(b result) bool { return b.Bug == r.Bug && b.Flow == r.Flow && b.Round == r.Round })
+		if j < 0 {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(r.Verdicts)) {
+			was, ok := before[j].Verdicts[name]
+			if !ok {
+				continue
+			}
+			if compared++; was != r.Verdicts[name] {
+				changed++
+				fmt.Fprintf(w, "- %s, bug %s: %s: %s instead of %s\n", r.Flow, nameOf(r.Bug), name, r.Verdicts[name], was)
+			}
+		}
+	}
+	fmt.Fprintf(w, "%d of %d verdicts changed.\n\n", changed, compared)
+	return changed
+}
