@@ -90,13 +90,10 @@ func alertTrouble(err error) string {
 		return ""
 	}
 	switch {
-	case strings.HasPrefix(alert, "certificate required"), strings.HasPrefix(alert, "handshake failure"):
-		return "it wants a certificate of ours: give one that it trusts with tls: { cert: …, key: … } (it says: " + firstLine(alert) + ")"
 	case strings.HasPrefix(alert, "expired certificate"):
 		return "our certificate has expired: renew the file of tls: { cert: … }"
-	case strings.HasPrefix(alert, "bad certificate"), strings.HasPrefix(alert, "unknown certificate"), strings.HasPrefix(alert, "unsupported certificate"),
-		strings.HasPrefix(alert, "revoked certificate"), strings.HasPrefix(alert, "access denied"):
-		return "it does not take our certificate: give one that an authority has signed which it trusts, with tls: { cert: …, key: … } (it says: " + firstLine(alert) + ")"
+	case strings.Contains(alert, "certificate"), strings.HasPrefix(alert, "handshake failure"), strings.HasPrefix(alert, "access denied"):
+		return "it wants a certificate of ours that is good and of an authority that it trusts: give one with tls: { cert: …, key: … } (it says: " + firstLine(alert) + ")"
 	}
 	return "it ended the TLS handshake (it says: " + firstLine(alert) + ")"
 }

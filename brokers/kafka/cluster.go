@@ -251,7 +251,10 @@ func (c *cluster) meet(ctx context.Context) error {
 func (c *cluster) explain(ctx context.Context, err error) error {
 	kind := kindOf(err)
 	if isAny(err, sarama.ErrUnsupportedSASLMechanism) {
-		return fmt.Errorf("%w: the listener does not offer it: say another mechanism with sasl", err)
+		return fmt.Errorf("%w: the listener does not offer %s: say another mechanism with sasl", err, c.conf.Net.SASL.Mechanism)
+	}
+	if isAny(err, sarama.ErrSASLAuthenticationFailed) {
+		return fmt.Errorf("%w: %s", err, loginRemedy(c.conf.Net.SASL.TokenProvider))
 	}
 	if !errors.Is(kind, brokers.ErrUnreachable) && kind != nil || errors.Is(err, brokers.ErrUnreachable) {
 		return err
@@ -272,6 +275,17 @@ func (c *cluster) explain(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: the connection was closed during the login: check username, password and sasl, or the listener wants no login: %w", brokers.ErrRefused, err)
 	}
 	return fmt.Errorf("%w: it closed the connection, as a listener does that wants a login: give username and password, or sasl: %w", brokers.ErrUnreachable, err)
+}
+
+// loginRemedy is what to look at after a refused login.
+func loginRemedy(by sarama.AccessTokenProvider) string {
+	switch by.(type) {
+	case tokens:
+		return "the broker does not take the token: check its issuer, audience and scopes, and whether it has expired"
+	case mskTokens:
+		return "IAM has to allow this login kafka-cluster:Connect on the cluster"
+	}
+	return "check username, password and the mechanism (sasl)"
 }
 
 // introduce asks any broker for the cluster's id and brokers.

@@ -202,7 +202,7 @@ func (c *cluster) committed(ctx context.Context, g *group, spots map[spot]place)
 			sarama.ErrConsumerCoordinatorNotAvailable, sarama.ErrUnstableOffsetCommit) || err != nil && isTransport(err)
 		if !moved || try == tries {
 			if err != nil {
-				err = failed("ask for the offsets of group "+g.name, err)
+				err = failed("ask for the offsets of group "+g.name+" (it needs Describe on Group:"+g.name+")", err)
 			}
 			return found, err
 		}

@@ -39,6 +39,9 @@ func openPublisher(ctx context.Context, cfg brokers.Config, tune tuning) (*publi
 	if err = c.meet(ctx); err == nil {
 		p.shared, err = openProducer(ctx, c, false)
 	}
+	if errors.Is(err, sarama.ErrClusterAuthorizationFailed) {
+		err = nil // it may write to no topic yet: Publish says so, and to which, where there is something to send
+	}
 	if err != nil {
 		c.close()
 		return nil, err
@@ -138,7 +141,7 @@ func (p *publisher) explain(ctx context.Context, what, topic string, m brokers.O
 		return fmt.Errorf("%s: %w: %d bytes and headers are more than the topic takes (max.message.bytes)",
 			what, brokers.ErrTooLarge, len(m.Key)+len(m.Payload))
 	case isRefusal(err):
-		return failed(what+" (it needs Write on the topic)", err)
+		return failed(what+" (it needs Write on Topic:"+topic+"; before Kafka 2.8 also IdempotentWrite on Cluster:kafka-cluster)", err)
 	case errors.Is(err, errNotSent):
 		return failed(what, err)
 	case isTransport(err), isAny(err, context.Canceled, sarama.ErrShuttingDown, sarama.ErrClosedClient):

@@ -130,7 +130,7 @@ func (c *cluster) readable(ctx context.Context, spots map[spot]place, starts map
 		for _, s := range spots {
 			// anything but a refusal is the readers' to deal with
 			if block := answer.GetBlock(s.topic, s.partition); block != nil && isRefusal(block.Err) {
-				return failed(fmt.Sprintf("read topic %s of kafka %s (it needs Read)", s.topic, c.name), block.Err)
+				return failed(fmt.Sprintf("read topic %s of kafka %s (it needs Read on Topic:%s)", s.topic, c.name, s.topic), block.Err)
 			}
 		}
 	}

@@ -51,7 +51,7 @@ func (c *cluster) topics(ctx context.Context, names []string) (map[string]topic,
 			continue
 		case sarama.ErrNoError, sarama.ErrLeaderNotAvailable:
 		default:
-			all[t.Name] = topic{err: failed(fmt.Sprintf("topic %s of kafka %s (it needs Describe)", t.Name, c.name), t.Err)}
+			all[t.Name] = topic{err: failed(fmt.Sprintf("topic %s of kafka %s (it needs Describe on Topic:%s, which Read includes)", t.Name, c.name, t.Name), t.Err)}
 			continue
 		}
 		found := topic{id: t.Uuid, places: map[int32]place{}}

@@ -43,6 +43,7 @@ type Source struct {
 	now    func() time.Time
 
 	mu    sync.Mutex // held while a token is fetched: the others wait for it
+	style oauth2.AuthStyle
 	kept  Token
 	since time.Time
 }
@@ -104,12 +105,35 @@ func (s *Source) Token(ctx context.Context) (Token, error) {
 		return s.kept, nil
 	}
 	began := s.now()
-	got, err := s.config.Token(context.WithValue(ctx, oauth2.HTTPClient, s.client))
+	got, err := s.fetch(ctx)
 	if err != nil {
 		return Token{}, s.explain(err)
 	}
 	s.kept, s.since = Token{Secret: got.AccessToken, Expires: got.Expiry}, began
 	return s.kept, nil
+}
+
+// fetch asks for a token, with the client's name and secret in the header, as
+// each server has to take them (RFC 6749, section 2.3.1), and then, if it knows no
+// such client, in the body.
+func (s *Source) fetch(ctx context.Context) (*oauth2.Token, error) {
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, s.client)
+	ask := s.config
+	if ask.AuthStyle = s.style; ask.AuthStyle == oauth2.AuthStyleAutoDetect {
+		ask.AuthStyle = oauth2.AuthStyleInHeader
+	}
+	got, err := ask.Token(ctx)
+	var refused *oauth2.RetrieveError
+	if s.style == oauth2.AuthStyleAutoDetect && errors.As(err, &refused) && (refused.ErrorCode == "" || refused.ErrorCode == "invalid_client") {
+		ask.AuthStyle = oauth2.AuthStyleInParams
+		if second, again := ask.Token(ctx); again == nil {
+			got, err = second, nil
+		}
+	}
+	if err == nil {
+		s.style = ask.AuthStyle
+	}
+	return got, err
 }
 
 // due is when the kept token is to be replaced.

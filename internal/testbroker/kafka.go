@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 )
 
 // KafkaVersion is the Apache Kafka that is started.
@@ -21,10 +23,10 @@ func KafkaJars(home string) string { return filepath.Join(home, "kafka-"+KafkaVe
 const kafkaProperties = `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@%[2]s
-listeners=PLAINTEXT://%[1]s,BEHIND://%[4]s,CONTROLLER://%[2]s
-advertised.listeners=PLAINTEXT://%[1]s,BEHIND://%[5]s
+listeners=PLAINTEXT://%[1]s,BEHIND://%[4]s,CONTROLLER://%[2]s%[6]s
+advertised.listeners=PLAINTEXT://%[1]s,BEHIND://%[5]s%[6]s
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT%[7]s
 log.dirs=%[3]s
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
@@ -40,6 +42,19 @@ group.initial.rebalance.delay.ms=0
 // StartKafka starts Apache Kafka in KRaft mode, one node without security. It returns once the broker accepts
 // connections, which it does when it has registered with its controller.
 func StartKafka(ctx context.Context, o Options) (*Broker, error) {
+	return startKafka(ctx, o, kafkaExtra{})
+}
+
+// kafkaExtra is what a Kafka has beyond the plain one.
+type kafkaExtra struct {
+	listeners  map[string]string // by name, host:port
+	protocols  map[string]string // of those listeners
+	properties string
+	format     []string // arguments of the format of its data directory
+	java       []string
+}
+
+func startKafka(ctx context.Context, o Options, extra kafkaExtra) (*Broker, error) {
 	jars := filepath.Join(KafkaJars(o.home()), "*")
 	ports, err := freePorts(ctx, 4)
 	if err != nil {
@@ -48,11 +63,17 @@ func StartKafka(ctx context.Context, o Options) (*Broker, error) {
 	addr := address(ports[0])
 	config := filepath.Join(o.Dir, "server.properties")
 	behind, proxy := address(ports[2]), address(ports[3])
-	text := fmt.Sprintf(kafkaProperties, addr, address(ports[1]), filepath.Join(o.Dir, "data"), behind, proxy)
+	var listeners, protocols string
+	for _, name := range slices.Sorted(maps.Keys(extra.listeners)) {
+		listeners += "," + name + "://" + extra.listeners[name]
+		protocols += "," + name + ":" + extra.protocols[name]
+	}
+	text := fmt.Sprintf(kafkaProperties, addr, address(ports[1]), filepath.Join(o.Dir, "data"), behind, proxy, listeners, protocols)
+	text += extra.properties
 	if err := writeFile(config, text); err != nil {
 		return nil, fmt.Errorf("start kafka: %w", err)
 	}
-	if err := formatKafka(ctx, jars, config); err != nil {
+	if err := formatKafka(ctx, jars, config, extra.format); err != nil {
 		return nil, fmt.Errorf("start kafka: %w", err)
 	}
 	b := &Broker{
@@ -62,7 +83,7 @@ func StartKafka(ctx context.Context, o Options) (*Broker, error) {
 		Proxy:  proxy,
 		server: &process{
 			path: "java",
-			args: []string{"-Xmx768m", "-cp", jars, "kafka.Kafka", config},
+			args: slices.Concat([]string{"-Xmx768m"}, extra.java, []string{"-cp", jars, "kafka.Kafka", config}),
 			dir:  o.Dir,
 			log:  filepath.Join(o.Dir, "kafka.log"),
 
@@ -76,15 +97,18 @@ func StartKafka(ctx context.Context, o Options) (*Broker, error) {
 }
 
 // formatKafka prepares the data directory, under a cluster id of its own.
-func formatKafka(ctx context.Context, jars, config string) error {
+func formatKafka(ctx context.Context, jars, config string, extra []string) error {
 	var id [16]byte
 	if _, err := rand.Read(id[:]); err != nil {
 		return err
 	}
 	id[0] &= 0x3f // an id that begins with a dash would be read as an option
 	cluster := base64.RawURLEncoding.EncodeToString(id[:])
-	cmd := exec.CommandContext(ctx, "java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-		"-cp", jars, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", config)
+	args := []string{
+		"-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+		"-cp", jars, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", config,
+	}
+	cmd := exec.CommandContext(ctx, "java", append(args, extra...)...)
 	cmd.Dir = filepath.Dir(config)
 	cmd.Env = os.Environ()
 	if out, err := cmd.CombinedOutput(); err != nil {
