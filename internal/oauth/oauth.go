@@ -110,6 +110,9 @@ func (s *Source) Token(ctx context.Context) (Token, error) {
 		return Token{}, s.explain(err)
 	}
 	s.kept, s.since = Token{Secret: got.AccessToken, Expires: got.Expiry}, began
+	if got.ExpiresIn > 0 {
+		s.kept.Expires = began.Add(time.Duration(got.ExpiresIn) * time.Second)
+	}
 	return s.kept, nil
 }
 
