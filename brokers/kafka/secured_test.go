@@ -63,12 +63,15 @@ func (s *secured) byCertificate(user string) brokers.Config {
 // grant gives the user of the tests rights on a topic, and nothing else.
 func (s *secured) grant(t *testing.T, topic string, rights ...sarama.AclOperation) {
 	t.Helper()
-	for _, right := range rights {
-		must(t, s.admin.admin.CreateACL(
-			sarama.Resource{ResourceType: sarama.AclResourceTopic, ResourceName: topic, ResourcePatternType: sarama.AclPatternLiteral},
-			sarama.Acl{Principal: "User:" + testbroker.KafkaUser, Host: "*", Operation: right, PermissionType: sarama.AclPermissionAllow},
-		))
+	acls := &sarama.ResourceAcls{
+		Resource: sarama.Resource{ResourceType: sarama.AclResourceTopic, ResourceName: topic, ResourcePatternType: sarama.AclPatternLiteral},
 	}
+	for _, right := range rights {
+		acls.Acls = append(acls.Acls, &sarama.Acl{
+			Principal: "User:" + testbroker.KafkaUser, Host: "*", Operation: right, PermissionType: sarama.AclPermissionAllow,
+		})
+	}
+	must(t, s.admin.admin.CreateACLs([]*sarama.ResourceAcls{acls}))
 }
 
 // tapped arms a tap and sees a message through it that another publishes.

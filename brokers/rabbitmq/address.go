@@ -258,7 +258,11 @@ func dialTCP(ctx context.Context, network, addr string) (net.Conn, error) {
 // explain words a failed connection; where the broker hung up or was silent, it
 // looks whether one side speaks TLS and the other does not.
 func (a *address) explain(ctx context.Context, n node, connected bool, err error) error {
+	byTLS := brokers.TLSTrouble(err) != ""
 	err = connectError(err)
+	if errors.Is(err, brokers.ErrRefused) && !byTLS {
+		return fmt.Errorf("%w: %s", err, a.remedy(err))
+	}
 	if !connected || !errors.Is(err, brokers.ErrUnreachable) {
 		return err
 	}
@@ -272,6 +276,19 @@ func (a *address) explain(ctx context.Context, n node, connected bool, err error
 		return trouble
 	}
 	return err
+}
+
+// remedy is what to look at after a refused login.
+func (a *address) remedy(err error) string {
+	switch {
+	case strings.Contains(err.Error(), "access to vhost"):
+		return "it needs permissions there: rabbitmqctl set_permissions -p " + a.vhost + " USER …, or scopes of its token"
+	case a.tokens != nil:
+		return "the broker does not take the token: check its audience, issuer and scopes, and whether it has expired"
+	case a.mechanism == brokers.External:
+		return "EXTERNAL takes the user from the certificate, by its distinguished name or its common name (ssl_cert_login_from): there has to be such a user"
+	}
+	return "check username and password"
 }
 
 // renew gives a connection a new token before the old one expires, until the

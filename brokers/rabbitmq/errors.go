@@ -54,6 +54,9 @@ func replyError(err error) error {
 // needing is replyError for a method that takes a permission, which it names.
 func needing(permission string, err error) error {
 	if code(err) == amqp091.AccessRefused {
+		if strings.Contains(err.Error(), "access to topic") {
+			permission += ", with a topic permission for the routing key (rabbitmqctl set_topic_permissions, or in a token the scope read:VHOST/EXCHANGE/*)"
+		}
 		return fmt.Errorf("%w: the login needs %s", replyError(err), permission)
 	}
 	return replyError(err)

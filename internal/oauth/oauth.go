@@ -110,8 +110,8 @@ func (s *Source) Token(ctx context.Context) (Token, error) {
 		return Token{}, s.explain(err)
 	}
 	s.kept, s.since = Token{Secret: got.AccessToken, Expires: got.Expiry}, began
-	if got.ExpiresIn > 0 {
-		s.kept.Expires = began.Add(time.Duration(got.ExpiresIn) * time.Second)
+	if !got.Expiry.IsZero() {
+		s.kept.Expires = began.Add(time.Until(got.Expiry)) // by our clock, whatever it is
 	}
 	return s.kept, nil
 }

@@ -14,7 +14,7 @@ const RabbitMQServer = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
 // rabbitPlugins are enabled besides the core: exchanges that a tap must refuse need to exist in a test.
 const rabbitPlugins = `[rabbitmq_management, rabbitmq_stream,
- rabbitmq_consistent_hash_exchange, rabbitmq_random_exchange, rabbitmq_sharding].
+ rabbitmq_consistent_hash_exchange, rabbitmq_random_exchange, rabbitmq_sharding%s].
 `
 
 const rabbitConfig = `listeners.tcp.1 = %[1]s
@@ -32,12 +32,22 @@ type rabbitPorts struct{ amqp, management, stream, dist, epmd int }
 // guest:guest, and an Erlang port mapper for it alone. It returns once the management API answers and
 // AMQP connections are taken, whichever comes last.
 func StartRabbitMQ(ctx context.Context, o Options) (*Broker, error) {
+	return startRabbitMQ(ctx, o, rabbitExtra{})
+}
+
+// rabbitExtra is what a RabbitMQ has beyond the plain one.
+type rabbitExtra struct {
+	plugins string // each behind a comma
+	config  string
+}
+
+func startRabbitMQ(ctx context.Context, o Options, extra rabbitExtra) (*Broker, error) {
 	free, err := freePorts(ctx, 5)
 	if err != nil {
 		return nil, fmt.Errorf("start rabbitmq: %w", err)
 	}
 	ports := rabbitPorts{free[0], free[1], free[2], free[3], free[4]}
-	if err := writeRabbitFiles(o.Dir, ports); err != nil {
+	if err := writeRabbitFiles(o.Dir, ports, extra); err != nil {
 		return nil, fmt.Errorf("start rabbitmq: %w", err)
 	}
 	mapper, err := portMapper(o.Dir, ports.epmd)
@@ -69,15 +79,15 @@ func StartRabbitMQ(ctx context.Context, o Options) (*Broker, error) {
 	return b, nil
 }
 
-func writeRabbitFiles(dir string, p rabbitPorts) error {
+func writeRabbitFiles(dir string, p rabbitPorts, extra rabbitExtra) error {
 	if err := os.MkdirAll(filepath.Join(dir, "home"), 0o700); err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, "plugins"), rabbitPlugins); err != nil {
+	if err := writeFile(filepath.Join(dir, "plugins"), fmt.Sprintf(rabbitPlugins, extra.plugins)); err != nil {
 		return err
 	}
 	text := fmt.Sprintf(rabbitConfig, address(p.amqp), p.management, address(p.stream), p.stream)
-	return writeFile(filepath.Join(dir, "rabbitmq.conf"), text)
+	return writeFile(filepath.Join(dir, "rabbitmq.conf"), text+extra.config)
 }
 
 // rabbitEnv puts everything the node writes below dir and everything it listens on to 127.0.0.1.
