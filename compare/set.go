@@ -248,6 +248,16 @@ func (m *Message) At() correlate.Instant {
 	return m.Seen
 }
 
+// Fields are those of a message, by its number among all that the Set has taken,
+// from 1.
+func (s *Set) Fields(number int) []Field {
+	var all []Field
+	for _, f := range s.split(&held{number: uint32(number)}) {
+		all = append(all, Field{f.path, string(f.value)})
+	}
+	return all
+}
+
 // Messages are the chain's messages in canonical order.
 func (c *Chain) Messages() []Message {
 	all := make([]Message, len(c.messages))

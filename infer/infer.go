@@ -114,7 +114,9 @@ func constant(path string, values map[string]int, n int) (Guess, bool) {
 	return Guess{}, false
 }
 
-func long(value string) bool { return len(value) > 60 }
+// long reports whether a value is too long to stand in a flow file, or is spelt
+// otherwise in an expression.
+func long(value string) bool { return len(value) > 60 || strings.Contains(value, `\`) }
 
 // literal spells a JSON scalar in an expression.
 func literal(value string) string {

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/learn"
+	"github.com/flowcheck/flowcheck/message"
+)
+
+// learnFlags are the flags of learn.
+type learnFlags struct {
+	out      string
+	name     string
+	messages int
+	force    bool
+}
+
+func newLearn(a *app) *cobra.Command {
+	var flags learnFlags
+	cmd := &cobra.Command{
+		Use:   "learn RECORDING",
+		Short: "Write a first flow file from recorded traffic",
+		Long: `Write a first flow file from recorded traffic: channels, the ids that tie messages,
+steps by what says what a message is, their order, counts and deadlines, outcomes
+with their shares, sequences, dead letters. Each guess stands with its evidence, as
+a comment. The traffic passes what comes out; what it contradicts is taken back.
+
+It is a beginning: names are what the traffic calls things, and chance is not
+always told from law.
+
+Exit code 0 when the traffic passes, 1 when it has faults that no guess explains,
+2 bad input, 3 when there is nothing to learn from, or it ends too early.`,
+		Example: `  flowcheck learn day.jsonl -o first.flow.yaml
+  flowcheck learn day.jsonl.zst --name order-fulfilment > first.flow.yaml`,
+		Args: takes("RECORDING", 1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.learn(cmd.Context(), args[0], &flags) },
+	}
+	cmd.Flags().StringVarP(&flags.out, "output", "o", "-", "write the flow file to `FILE`; - is standard output")
+	cmd.Flags().StringVar(&flags.name, "name", "", "the flow's `NAME`; by default the recording's")
+	cmd.Flags().IntVar(&flags.messages, "messages", learn.DefaultMessages, "how many messages are learnt from at most")
+	cmd.Flags().BoolVar(&flags.force, "force", false, "overwrite the file of -o")
+	return cmd
+}
+
+func (a *app) learn(ctx context.Context, recording string, flags *learnFlags) error {
+	if flags.messages < 1 {
+		return input(errors.New("--messages: at least 1"))
+	}
+	var lesson *learn.Lesson
+	err := a.reading(recording, nil, func(r *message.Reader) (err error) {
+		lesson, err = learn.From(ctx, learn.Config{
+			Name: flags.name, Messages: flags.messages, Cut: func(err error) error { return a.whole(recording, err) },
+		}, r)
+		return err
+	})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, learn.ErrNothing):
+		return &failure{exitUnknown, errors.Unwrap(err)}
+	case err != nil:
+		return err
+	}
+	if err := a.writeFlow(flags, lesson.Text); err != nil {
+		return err
+	}
+	c := &lesson.Result.Chains
+	fmt.Fprintf(a.err, "flowcheck: learnt from %d of %d messages: %d chains, %d pass, %d fail, %d unknown\n",
+		lesson.Learnt, lesson.Messages, c.Total, c.Pass, c.Fail, c.Unknown)
+	switch lesson.Result.State {
+	case flows.Fail:
+		return verdict(exitFail)
+	case flows.NotKnown:
+		return verdict(exitUnknown)
+	default:
+		return nil
+	}
+}
+
+// writeFlow writes the file, but over none that is there.
+func (a *app) writeFlow(flags *learnFlags, text string) error {
+	if flags.out == "-" {
+		_, err := io.WriteString(a.out, text)
+		return trouble(err)
+	}
+	mode := os.O_CREATE | os.O_WRONLY | os.O_EXCL
+	if flags.force {
+		mode = os.O_CREATE | os.O_WRONLY | os.O_TRUNC
+	}
+	f, err := os.OpenFile(filepath.Clean(flags.out), mode, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return input(fmt.Errorf("%s is there already: --force overwrites it", flags.out))
+	}
+	if err != nil {
+		return input(err)
+	}
+	_, err = io.WriteString(f, text)
+	return trouble(errors.Join(err, f.Close()))
+}
