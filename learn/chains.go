@@ -90,20 +90,10 @@ func (c *chains) relate(n int) {
 		c.both[i], c.before[i], c.gap[i] = make([]int, n), make([]int, n), make([]time.Duration, n)
 	}
 	for _, chain := range c.all {
-		first, last := make([]*compare.Message, n), make([]*compare.Message, n)
-		for i := range chain {
-			m := &chain[i]
-			if m.Step < 0 {
-				continue
-			}
-			if first[m.Step] == nil {
-				c.has[m.Step]++
-			}
-			if first[m.Step] == nil || earlier(m, first[m.Step]) {
-				first[m.Step] = m
-			}
-			if last[m.Step] == nil || earlier(last[m.Step], m) {
-				last[m.Step] = m
+		first, last := ends(chain, n)
+		for i := range n {
+			if first[i] != nil {
+				c.has[i]++
 			}
 		}
 		for a := range n {
@@ -119,6 +109,24 @@ func (c *chains) relate(n int) {
 			}
 		}
 	}
+}
+
+// ends are the first and the last message of each step in a chain.
+func ends(chain []compare.Message, n int) (first, last []*compare.Message) {
+	first, last = make([]*compare.Message, n), make([]*compare.Message, n)
+	for i := range chain {
+		m := &chain[i]
+		if m.Step < 0 {
+			continue
+		}
+		if first[m.Step] == nil || earlier(m, first[m.Step]) {
+			first[m.Step] = m
+		}
+		if last[m.Step] == nil || earlier(last[m.Step], m) {
+			last[m.Step] = m
+		}
+	}
+	return first, last
 }
 
 // earlier reports whether a came before b: by the brokers' times, and where there

@@ -73,7 +73,6 @@ type tie struct {
 	columns  []*column
 	channels int
 	shared   int // values that are in two channels or more
-	unique   int // columns that tell messages apart
 }
 
 // learnIDs finds what ties messages: fields of several channels with the same

@@ -44,20 +44,7 @@ func (l *lesson) learnSteps() {
 // kindOf finds the field that tells sorts of messages apart.
 func (l *lesson) kindOf(ch *channel) (path string, values map[string]int) {
 	best := len(telling)
-	counts := map[string]map[string]int{}
-	for _, i := range ch.samples {
-		for _, f := range l.samples[i].fields {
-			if rank := slices.Index(telling, fieldName(f.Path)); rank < 0 || len(f.Value) < 3 || f.Value[0] != '"' || len(f.Value) > 80 || strings.Contains(f.Value, `\`) {
-				continue
-			}
-			if counts[f.Path] == nil {
-				counts[f.Path] = map[string]int{}
-			}
-			if len(counts[f.Path]) <= maxKinds {
-				counts[f.Path][f.Value]++
-			}
-		}
-	}
+	counts := l.kindCounts(ch)
 	for _, p := range slices.Sorted(maps.Keys(counts)) {
 		n := 0
 		for _, k := range counts[p] {
@@ -70,6 +57,25 @@ func (l *lesson) kindOf(ch *channel) (path string, values map[string]int) {
 		best, path, values = rank, p, counts[p]
 	}
 	return path, values
+}
+
+// kindCounts counts the values of fields whose names say what a message is.
+func (l *lesson) kindCounts(ch *channel) map[string]map[string]int {
+	counts := map[string]map[string]int{}
+	for _, i := range ch.samples {
+		for _, f := range l.samples[i].fields {
+			if !slices.Contains(telling, fieldName(f.Path)) || len(f.Value) < 3 || f.Value[0] != '"' || len(f.Value) > 80 || strings.Contains(f.Value, `\`) {
+				continue
+			}
+			if counts[f.Path] == nil {
+				counts[f.Path] = map[string]int{}
+			}
+			if len(counts[f.Path]) <= maxKinds {
+				counts[f.Path][f.Value]++
+			}
+		}
+	}
+	return counts
 }
 
 // fieldName is the last name of a path, without case; "" for one within a list.
