@@ -68,7 +68,9 @@ type Audit struct {
 	skips     []*message.ProbeMark
 	ours      map[Evidence]bool // what probes sent beyond triggers
 	keep      keeper
-	stirred   map[string]bool // see Stirred; nil while nobody asks
+	letters   []*letter
+	poisons   map[correlate.ID]*attempt // by the ids that a broken trigger should have
+	stirred   map[string]bool           // see Stirred; nil while nobody asks
 	allStir   bool
 
 	result  Result
@@ -89,7 +91,7 @@ type gapRef struct{ channel, index int }
 // NewAudit begins an audit of the flow.
 func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 	a := &Audit{
-		flow: f, cfg: cfg, intake: newIntake(f),
+		flow: f, cfg: cfg,
 		byID: map[correlate.ID][]*scenarioRun{}, byMark: map[string][]*scenarioRun{}, attempts: map[string]*attempt{}, ours: map[Evidence]bool{}, strays: map[uint64]bool{}, touched: map[gapRef]bool{},
 		horizon: correlate.NewHorizon(len(f.Channels), correlate.InstantOf(cfg.Started)),
 		judge:   judge{flow: f, want: -1},
@@ -110,6 +112,7 @@ func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 	a.engine = correlate.NewEngine(correlate.Config{
 		Remember: f.Remember, MaxChains: cfg.MaxChains, MaxEntries: cfg.MaxEntries, Done: a.done,
 	})
+	a.intake = a.newIntake()
 	a.result = Result{
 		Flow: f.Name, About: f.About, Mode: cfg.Mode,
 		Chains: ChainCounts{Outcomes: map[string]int{}}, Timelines: map[string][]Moment{},
@@ -189,6 +192,9 @@ func (a *Audit) take(r *reduced) {
 	a.read.note(m, chain)
 	if a.cfg.Probes && ids > 0 && (e.Step != correlate.NoStep || e.Detail != nil) {
 		a.keepMessage(r, chain)
+	}
+	if r.letter != nil {
+		a.keepLetter(r.letter)
 	}
 	a.stir(m, chain)
 	if r.whyNot != nil && a.result.Messages.Seen <= maxNearbyTraffic {

@@ -16,6 +16,7 @@ var perDefault = payload.OfString("all")
 func (a *Audit) done(c *correlate.Chain, early bool) (keep bool) {
 	c.Remnant = c.Remnant || early
 	mine := a.scenariosOf(c.IDs)
+	a.notePoison(c)
 	if a.cfg.OwnOnly && len(mine) == 0 {
 		a.read.released(c)
 		a.placed(c)
@@ -35,11 +36,7 @@ func (a *Audit) done(c *correlate.Chain, early bool) (keep bool) {
 		v.Unknowns = append(v.Unknowns, fmt.Sprintf("more than %d chains were open: this one was closed early", a.engine.Len()-1))
 	}
 	a.placed(c)
-	if !slices.ContainsFunc(mine, func(s *scenarioRun) bool { return s.attempt != nil && !s.attempt.plain() }) {
-		for _, l := range a.spans {
-			l.observe(&a.judge)
-		}
-	}
+	a.observeSpans(mine)
 	for _, s := range mine {
 		s.judge(a, &v)
 	}
@@ -58,6 +55,17 @@ func (a *Audit) placed(c *correlate.Chain) {
 		if e := &c.Entries[i]; e.Detail != nil && e.Detail.Stray != correlate.NotStray {
 			a.strays[e.Seq] = true
 		}
+	}
+}
+
+// observeSpans has the rules of latency see the chain that was just judged; not one
+// that a probe disturbs.
+func (a *Audit) observeSpans(mine []*scenarioRun) {
+	if slices.ContainsFunc(mine, func(s *scenarioRun) bool { return s.attempt != nil && !s.attempt.plain() }) {
+		return
+	}
+	for _, l := range a.spans {
+		l.observe(&a.judge)
 	}
 }
 

@@ -24,10 +24,18 @@ type attempt struct {
 	effects  []effect
 	unknowns []string
 	shared   bool // its chain is another attempt's as well
+	poison   *poison
+	dead     int // dead letters in a chain that was replayed
 }
 
 // plain reports whether nothing was done to the attempt but to send its trigger.
 func (t *attempt) plain() bool { return t.probe.Kind == "" }
+
+// replayed reports whether its dead letters were replayed: from then on the chain
+// is judged as if it had never had them.
+func (t *attempt) replayed() bool {
+	return t.probe.Kind == "replay" && slices.ContainsFunc(t.sends, func(p *message.ProbeMark) bool { return p.Extra })
+}
 
 // label names the try in a finding.
 func (t *attempt) label() string {
@@ -50,6 +58,9 @@ func (a *Audit) addProbe(m *message.Mark) {
 			return
 		}
 		t.sends = append(t.sends, p)
+		if p.Broken != "" {
+			a.addPoison(t, m)
+		}
 		if p.Extra {
 			t.did = append(t.did, Deed{p.What, p.Channel, p.Position})
 		}
@@ -84,14 +95,16 @@ func Digest(data []byte) string {
 	if data == nil {
 		return "tombstone"
 	}
-	return strconv.FormatUint(xxhash.Sum64(data), 16)
+	return hexOf(xxhash.Sum64(data))
 }
+
+func hexOf(hash uint64) string { return strconv.FormatUint(hash, 16) }
 
 func digestOf(e *correlate.Entry) string {
 	if e.Tombstone {
 		return "tombstone"
 	}
-	return strconv.FormatUint(e.Body, 16)
+	return hexOf(e.Body)
 }
 
 // attemptsOf are the attempts whose chain this is.
@@ -116,10 +129,12 @@ func (a *Audit) parted(c *correlate.Chain, attempts []*attempt) (*correlate.Chai
 	for _, t := range attempts {
 		a.recognise(c, t, extra)
 	}
+	replayed := slices.ContainsFunc(attempts, (*attempt).replayed)
 	without := *c
 	without.Entries = make([]correlate.Entry, 0, len(c.Entries))
 	for i := range c.Entries {
-		if !extra[c.Entries[i].Seq] {
+		dead := replayed && a.flow.Channels[c.Entries[i].Channel].DeadLetters != nil
+		if !extra[c.Entries[i].Seq] && !dead {
 			without.Entries = append(without.Entries, c.Entries[i])
 		}
 	}
@@ -182,10 +197,13 @@ func (a *Audit) sameAddress(name string, i int) bool {
 func (a *Audit) concludeChain(c *correlate.Chain, v *Verdict, mine []*scenarioRun, own map[uint64]bool) {
 	attempts := attemptsOf(mine)
 	for _, t := range attempts {
+		if t.replayed() {
+			t.dead += a.countDead(c)
+		}
 		t.shared = t.shared || len(attempts) > 1
-		nth := slices.IndexFunc(t.runs, func(s *scenarioRun) bool { return slices.Contains(mine, s) })
-		for _, e := range a.effectsOf(t.id, own, nth) {
-			e.chain, e.ids = v.Chain, v.IDs
+		part, nth, as := t.place(mine)
+		for _, e := range a.effectsOf(as, own, nth) {
+			e.chain, e.ids, e.part = v.Chain, v.IDs, part
 			t.effects = append(t.effects, e)
 		}
 		for _, u := range v.Unknowns {
@@ -206,6 +224,22 @@ func (a *Audit) concludeChain(c *correlate.Chain, v *Verdict, mine []*scenarioRu
 // doing.
 func reordered(attempts []*attempt) bool {
 	return slices.ContainsFunc(attempts, func(t *attempt) bool { return t.probe.Kind == "reorder" })
+}
+
+// place is where the attempt has the first of these runs: in which part, which is
+// the scenario sent once, the how manieth chain of that, and with which fresh id.
+func (t *attempt) place(mine []*scenarioRun) (part, nth int, as string) {
+	as = t.id
+	for _, s := range t.runs {
+		if p := s.mark.Probe; p.As != "" && p.As != as {
+			part, nth, as = part+1, 0, p.As
+		}
+		if slices.Contains(mine, s) {
+			return part, nth, as
+		}
+		nth++
+	}
+	return part, nth, as
 }
 
 // notOurs leaves out what a rule found of messages that a probe sent.

@@ -56,7 +56,7 @@ func (a *Audit) liveEffects(t *attempt) []effect {
 	var all []effect
 	var done []correlate.Number
 	a.asIf(correlate.Never, func() {
-		for nth, s := range t.runs {
+		for _, s := range t.runs {
 			whole := a.chainOf(s)
 			if whole == nil || slices.Contains(done, whole.Number) {
 				continue
@@ -65,7 +65,11 @@ func (a *Audit) liveEffects(t *attempt) []effect {
 			mine := []*scenarioRun{s}
 			c, own := a.parted(whole, attemptsOf(mine))
 			a.verdict(c, mine)
-			all = append(all, a.effectsOf(t.id, own, nth)...)
+			part, nth, as := t.place(mine)
+			for _, e := range a.effectsOf(as, own, nth) {
+				e.part = part
+				all = append(all, e)
+			}
 		}
 	})
 	return all

@@ -121,8 +121,8 @@ func (p *probeReport) try(t *attempt) TryResult {
 	r.Chains = names
 	var found []Finding
 	doubt := cmp.Or(t.doubt(), p.doubt)
-	if doubt == "" && t.probe.Kind != "reorder" {
-		found = p.differences(t)
+	if doubt == "" {
+		found, doubt = p.judgeTry(t)
 	}
 	kinds := p.settle(t, names, found)
 	switch {
@@ -136,12 +136,36 @@ func (p *probeReport) try(t *attempt) TryResult {
 		}
 		p.unknown(chain, t.label(), doubt)
 	default:
-		r.Text = fmt.Sprintf("no effect more than the %s of the scenario itself", count(len(t.effects), "message"))
-		if t.probe.Kind == "reorder" {
-			r.Text = "the flow's rules hold"
-		}
+		r.Text = t.wentWell()
 	}
 	return r
+}
+
+// judgeTry judges what the flow itself cannot see.
+func (p *probeReport) judgeTry(t *attempt) (found []Finding, doubt string) {
+	switch t.probe.Kind {
+	case "reorder":
+		return nil, ""
+	case "replay":
+		return p.judgeReplay(t)
+	case "poison":
+		found, doubt = p.judgePoison(t)
+	}
+	return append(p.differences(t), found...), doubt
+}
+
+// wentWell says of a try that passes what came of it.
+func (t *attempt) wentWell() string {
+	switch t.probe.Kind {
+	case "reorder":
+		return "the flow's rules hold"
+	case "replay":
+		return "it reached its outcome, and nothing came twice"
+	case "poison":
+		return "it was dead-lettered once, as it was, or handled to the end; the good ones came through"
+	default:
+		return fmt.Sprintf("no effect more than the %s of the scenario itself", count(len(t.effects), "message"))
+	}
 }
 
 func count(n int, what string) string {
@@ -181,9 +205,13 @@ func (p *probeReport) settle(t *attempt, chains []string, found []Finding) []str
 			continue
 		}
 		f.Probe = t.label()
+		t.asReplay(&f)
 		tell(&f)
 		kept = append(kept, f)
 	}
+	found = slices.DeleteFunc(found, func(f Finding) bool {
+		return f.Kind == Missing && slices.ContainsFunc(kept, func(k Finding) bool { return k.Kind == Missing && k.Chain == f.Chain && k.Step == f.Step })
+	})
 	a.result.Findings = append(kept, found...)
 	for i := range found {
 		tell(&found[i])
@@ -200,6 +228,8 @@ func (p *probeReport) excused(t *attempt, f *Finding) bool {
 	case "conflict":
 		at, ok := a.intake.channels[f.firstEvidence().Channel]
 		return ok && (f.Kind == DeadLettered || f.Kind == Unexpected) && a.flow.Channels[at].DeadLetters != nil
+	case "replay":
+		return f.Kind == Missing && t.parkedAgain() && !t.healed()
 	case "reorder":
 		return f.Kind == OutOfOrder && !slices.ContainsFunc(f.Evidence, func(e Evidence) bool { return !a.ours[e] })
 	default:
@@ -234,9 +264,18 @@ func (p *probeReport) difference(t *attempt, d *difference) (Finding, bool) {
 		Actual:   times(d.count),
 	}
 	did := t.summary()
+	disturbed := t.probe.Kind == "restart" || t.probe.Kind == "cut"
 	switch {
+	case d.fewer && disturbed:
+		f.Kind, f.Evidence = Missing, nil
+		f.Chain, f.IDs = t.runs[0].chain, t.runs[0].mark.IDs
+		f.Text = fmt.Sprintf("%s, and %s came %s instead of %s", did, d.group, times(d.count), times(d.most))
+		return f, true
 	case d.fewer, d.dead && t.probe.Kind == "conflict":
 		return f, false
+	case d.surplus && disturbed:
+		f.Kind = Duplicate
+		f.Text = fmt.Sprintf("%s, and %s came %s instead of %s", did, d.group, times(d.count), times(d.most))
 	case d.surplus:
 		f.Text = fmt.Sprintf("%s, and %s came %s instead of %s", did, d.group, times(d.count), times(d.most))
 	default:

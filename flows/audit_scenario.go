@@ -131,11 +131,19 @@ func (s *scenarioRun) judgeChecks(a *Audit, v *Verdict) {
 			continue
 		}
 		frame := j.stepFrame(nil)
-		frame.Names = scenarioFrame(s.mark.ID, s.kase.value).Names
+		frame.Names = scenarioFrame(s.freshID(), s.kase.value).Names
 		j.judgeCheckIn(check, "", nil, frame)
 		frame.Names = nil
 	}
 	*v, j.verdict = j.verdict, own
+}
+
+// freshID is what the trigger read as id.
+func (s *scenarioRun) freshID() string {
+	if p := s.mark.Probe; p != nil && p.As != "" {
+		return p.As
+	}
+	return s.mark.ID
 }
 
 func (s *scenarioRun) label() string {

@@ -19,7 +19,7 @@ type Reducer struct {
 }
 
 // Reducer returns a new one for the audit's flow.
-func (a *Audit) Reducer() *Reducer { return &Reducer{in: newIntake(a.flow), whole: a.cfg.Probes} }
+func (a *Audit) Reducer() *Reducer { return &Reducer{in: a.newIntake(), whole: a.cfg.Probes} }
 
 // Bodies is Audit.Bodies for events that go to this Reducer.
 func (r *Reducer) Bodies() message.BodyScanner { return r.in }

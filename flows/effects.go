@@ -22,6 +22,7 @@ type effect struct {
 	dead   bool   // it is on a dead-letter channel
 	again  bool   // a verbatim repeat is allowed
 	lost   bool   // its payload was not kept
+	part   int    // of an attempt that sends the scenario more than once
 	chain  string // the name of its chain, with the ids
 	ids    map[string]string
 }

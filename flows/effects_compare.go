@@ -173,6 +173,19 @@ type difference struct {
 // compare finds what a probe's effects have beyond the norm: what came more often
 // than in any plain run, what differs, and what is lacking.
 func (n *norm) compare(probe []effect) []difference {
+	parts := 1
+	for _, e := range probe {
+		parts = max(parts, e.part+1)
+	}
+	var all []difference
+	for part := range parts {
+		of := slices.DeleteFunc(slices.Clone(probe), func(e effect) bool { return e.part != part })
+		all = append(all, n.comparePart(of)...)
+	}
+	return all
+}
+
+func (n *norm) comparePart(probe []effect) []difference {
 	groups := map[string][]effect{}
 	for _, e := range probe {
 		if e.again && slices.ContainsFunc(groups[e.group], func(x effect) bool { return x.raw == e.raw }) {

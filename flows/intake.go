@@ -20,6 +20,7 @@ type intake struct {
 	flow     *Flow
 	channels map[string]int
 	slots    []payload.Value
+	letters  bool // dead letters are kept whole
 	bodies   []payload.Value
 	scan     uint64 // the body that ScanBody scanned last, whose fields are in bodies
 	frame    expression.Frame
@@ -42,6 +43,7 @@ type reduced struct {
 	fields []payload.Value // those of the Entry
 	// key and payload share the observation's memory.
 	key, payload []byte
+	letter       *letter // of a dead-letter channel, where those are kept
 	// whyNot tells, for each step of its channel, why the message is not that;
 	// nil for a step's message, and where it is not asked for.
 	whyNot map[int][]Part
@@ -185,6 +187,9 @@ func (in *intake) read(channel int, o *message.Observation) (m *correlate.Messag
 		}
 	}
 	in.detail(ch, problem)
+	if in.letters && ch.DeadLetters != nil {
+		r.letter = in.whole(o)
+	}
 	if m.Entry.Step != correlate.NoStep {
 		m.Entry.Fields = in.retained(&in.flow.Steps[m.Entry.Step])
 	}

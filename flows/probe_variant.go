@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/flowcheck/flowcheck/correlate"
+	"github.com/flowcheck/flowcheck/deadletter"
 	"github.com/flowcheck/flowcheck/expression"
 	"github.com/flowcheck/flowcheck/message"
 	"github.com/flowcheck/flowcheck/payload"
@@ -216,4 +217,34 @@ func (f *Flow) Resent(channel int, o *message.Observation) Trigger {
 		return strings.EqualFold(h.Name, "x-delivery-count") || strings.EqualFold(h.Name, "x-acquired-count")
 	})
 	return t
+}
+
+// Replayed is a dead letter as a trigger that sends it to where it came from, as
+// if it had never failed; false where that is not known.
+func (f *Flow) Replayed(channel int, o *message.Observation) (Trigger, bool) {
+	ch := &f.Channels[channel]
+	origin := -1
+	death, dead := deadletter.Read(o)
+	if dead {
+		origin = f.channelOf(&death.Origin, ch)
+	}
+	if origin < 0 && len(ch.DeadLetters) == 1 {
+		origin = ch.DeadLetters[0]
+	}
+	if origin < 0 {
+		return Trigger{}, false
+	}
+	t := f.Resent(origin, o)
+	t.Partition = nil
+	t.Message.Headers = deadletter.Strip(t.Message.Headers)
+	delete(t.Message.Properties, "exchange")
+	delete(t.Message.Properties, "routing-key")
+	delete(t.Message.Properties, "MessageDeduplicationId") // else it is swallowed for five minutes
+	if dead && death.Origin.RoutingKey != "" {
+		if t.Message.Properties == nil {
+			t.Message.Properties = map[string]any{}
+		}
+		t.Message.Properties["routing-key"] = death.Origin.RoutingKey
+	}
+	return t, true
 }

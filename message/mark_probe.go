@@ -44,6 +44,10 @@ type ProbeMark struct {
 	Position Position
 	Digest   string
 	Extra    bool
+	// As is the fresh id that the message or the chain was made with, where it is not
+	// the instance's, Broken what is wrong with the message, and Key the digest of
+	// its key: of a broken message that a probe sent.
+	As, Broken, Key string
 	// What says what was sent or done, for a reader, Reason why it was not.
 	What, Reason string
 }
@@ -70,6 +74,7 @@ func (d *Decoder) probeMark() (*ProbeMark, error) {
 	for name, to := range map[string]*string{
 		"does": &does, "of": &p.Of, "kind": &p.Kind, "try": &p.Try, "channel": &p.Channel, "position": &position,
 		"digest": &p.Digest, "what": &p.What, "reason": &p.Reason, "grace": &grace,
+		"as": &p.As, "broken": &p.Broken, "key": &p.Key,
 	} {
 		value, ok := object[name].(string)
 		if !ok && object[name] != nil {
@@ -104,6 +109,7 @@ func appendProbe(dst []byte, p *ProbeMark) ([]byte, error) {
 	for name, value := range map[string]string{
 		"does": string(p.Does), "of": p.Of, "kind": p.Kind, "try": p.Try, "channel": p.Channel,
 		"position": p.Position.String(), "digest": p.Digest, "what": p.What, "reason": p.Reason,
+		"as": p.As, "broken": p.Broken, "key": p.Key,
 	} {
 		if value != "" {
 			object[name] = value

@@ -126,6 +126,7 @@ func everyEvent() []Event {
 		}},
 		{Mark: &Mark{Kind: MarkProbe, Seen: seen, ID: "s-3", Probe: &ProbeMark{
 			Does: ProbeSend, Channel: "kafka", Position: At(1, 2), Digest: "ff", Extra: true, What: "the trigger was sent again",
+			As: "s-4", Broken: "cut", Key: "aa",
 		}}},
 		{Mark: &Mark{Kind: MarkProbe, Seen: seen, ID: "s-3", Probe: &ProbeMark{Does: ProbeEnd, Reason: "it could not"}}},
 	}

@@ -22,8 +22,20 @@ type try struct {
 	acts     []act // what is left to do, in this order
 	busy     bool  // one of them is under way
 	grace    time.Duration
-	after    string          // the step after which its acts are due
-	reversed bool            // its triggers are sent last first
+	after    string // the step after which its acts are due
+	reversed bool   // its triggers are sent last first
+	poison   string // how a broken trigger that it sends is broken; "": it sends none
+	second   *second
+	flow     *flows.Flow
+	replay   bool // its dead letters are replayed
+	letters  []flows.Trigger
+	disturbs bool // it is judged once the system has had time to recover
+	// meanwhile, if not nil, is done while the triggers are sent.
+	meanwhile func(ctx context.Context, s *sending) error
+	told      []*message.Mark // what it has to tell
+	// until is when it need not wait any longer for what no deadline of the flow is
+	// about; zero: it does not wait for such.
+	until    time.Time
 	triggers []flows.Trigger // what was sent, once it was
 	// seen is what came of them before the act under way, by step.
 	seen map[string][]flows.Trigger
@@ -40,7 +52,8 @@ type moment uint8
 
 // The moments.
 const (
-	inFlight  moment = iota // once an effect was seen
+	onceSent  moment = iota // once the triggers were sent
+	inFlight                // once an effect was seen
 	afterStep               // once the try's step was seen
 	atEnd                   // once all is quiet
 )
@@ -77,7 +90,10 @@ func (r *runner) wasSent(s sending) error {
 	in := s.instance
 	if in.call != nil && !in.sent && !s.act {
 		r.calling--
-		s.marks = in.marks([]flows.Trigger{*s.called}, r.cfg.Now())
+		s.marks = in.marks([]flows.Trigger{*s.called}, r.cfg.Now(), "")
+	}
+	if in.try != nil {
+		s.marks, in.try.told = append(s.marks, in.try.told...), nil
 	}
 	for _, m := range s.marks {
 		if err := r.take(message.Event{Mark: m}); err != nil {
@@ -87,6 +103,9 @@ func (r *runner) wasSent(s sending) error {
 	in.fresh = true
 	if s.err != nil {
 		in.err = s.err
+	}
+	if in.try != nil && (in.try.disturbs || in.try.replay) && (s.act || in.try.meanwhile != nil) {
+		in.try.until = r.cfg.Now().Add(r.limit(in))
 	}
 	if s.act {
 		in.try.busy, in.decided, in.asked = false, time.Time{}, false
@@ -110,6 +129,9 @@ func (r *runner) actInFlight(ctx context.Context, in *instance) {
 
 // isDue reports whether what the next act waits for was seen.
 func (r *runner) isDue(in *instance) bool {
+	if in.try.acts[0].when == onceSent {
+		return true
+	}
 	effects := r.audit.Effects(in.id)
 	if in.try.acts[0].when == afterStep {
 		return slices.ContainsFunc(effects, func(p flows.Place) bool { return p.Step == in.try.after })
@@ -132,6 +154,9 @@ func (r *runner) act(ctx context.Context, in *instance) {
 	in.try.acts, in.try.busy = in.try.acts[1:], true
 	in.decided, in.asked = time.Time{}, false
 	in.try.seen = r.seen(in)
+	if in.try.replay {
+		in.try.letters = r.lettersOf(in)
+	}
 	r.work.Go(func() {
 		s := sending{instance: in, act: true}
 		s.err = next.do(ctx, &s)
@@ -147,6 +172,23 @@ func (r *runner) probeIsQuiet(in *instance, c catchUp, quiet bool) bool {
 		return false
 	}
 	return quiet || !c.quiet.Known || c.started.After(r.settled(in).Add(r.limit(in)))
+}
+
+// mayEnd reports whether a try that is decided by the flow's deadlines has also
+// what they are not about: the dead letter of a broken message; or, after it has
+// disturbed the system, its outcome. It does not wait for ever.
+func (r *runner) mayEnd(in *instance, now time.Time) bool {
+	switch {
+	case in.try.poison != "":
+		if in.try.until.IsZero() {
+			in.try.until = in.sentAt.Add(r.limit(in))
+		}
+		return now.After(in.try.until) || r.audit.PoisonSeen(in.id)
+	case !in.try.until.IsZero():
+		return now.After(in.try.until) || r.audit.Standing(in.id, r.readTo()) == flows.Pass
+	default:
+		return true
+	}
 }
 
 // over ends an instance: a scenario's own is followed by its probes.
@@ -231,7 +273,10 @@ func (r *runner) skip(of *instance, name, why string) error {
 // spawn queues an instance of the scenario for a try.
 func (r *runner) spawn(of *instance, t *try) {
 	in := &instance{scenario: of.scenario, kase: of.kase, id: r.cfg.NewID(), of: of, try: t}
-	t.grace = r.limit(of)
+	if t.poison == "" {
+		t.grace = r.limit(of)
+	}
+	t.flow = r.cfg.Flow
 	of.open++
 	if t.probe == "" {
 		of.learnt++
@@ -259,6 +304,12 @@ func (r *runner) tries(of *instance, name string) (tries []*try, why string) {
 		return r.late(of)
 	case "reorder":
 		return r.reorders(of)
+	case "poison":
+		return r.poisons(of)
+	case "replay":
+		return r.replays(of)
+	case "restart":
+		return r.restarts(of)
 	default:
 		return nil, fmt.Sprintf("flowcheck does not serve the probe %s yet", name)
 	}

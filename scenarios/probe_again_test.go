@@ -75,6 +75,7 @@ type probeCase struct {
 	flow    string
 	service service
 	want    string
+	prepare func(*rig)
 }
 
 func (c *probeCase) run(t *testing.T) {
@@ -82,6 +83,9 @@ func (c *probeCase) run(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, c.flow, memory.Options{})
 		r.server.CreateTopic("e", 1)
+		if c.prepare != nil {
+			c.prepare(r)
+		}
 		result, _ := r.runWith(c.service)
 		tell(t, result)
 		if got := verdicts(result); got != c.want {
@@ -127,26 +131,26 @@ func TestProbesThatSendAgain(t *testing.T) {
 		return []out{{body: body{"id": b["id"], "acc": b["acc"], "seq": b["n"]}}}
 	}
 	for _, c := range []probeCase{
-		{"same-key, by the business id", withMessageIDs("[ same-key ]"), dedupedBy(field("id"), "abc", honest), "same-key pass"},
+		{"same-key, by the business id", withMessageIDs("[ same-key ]"), dedupedBy(field("id"), "abc", honest), "same-key pass", nil},
 		{
 			"same-key, by the transport id", withMessageIDs("[ same-key, duplicate ]"), dedupedBy(field("mid"), "abc", honest),
-			"duplicate pass; same-key fail (at once fail, in flight fail, after the end fail)",
+			"duplicate pass; same-key fail (at once fail, in flight fail, after the end fail)", nil,
 		},
-		{"conflict, ignored", withMessageIDs("[ conflict ]"), dedupedBy(field("id"), "abc", honest), "conflict pass"},
-		{"conflict, refused", withRefusals("[ conflict, duplicate ]"), refusing(), "duplicate pass; conflict pass"},
+		{"conflict, ignored", withMessageIDs("[ conflict ]"), dedupedBy(field("id"), "abc", honest), "conflict pass", nil},
+		{"conflict, refused", withRefusals("[ conflict, duplicate ]"), refusing(), "duplicate pass; conflict pass", nil},
 		{
 			"conflict, by the whole body", withMessageIDs("[ conflict ]"), dedupedBy(whole, "abc", honest),
-			"conflict fail (in flight fail, after the end fail)",
+			"conflict fail (in flight fail, after the end fail)", nil,
 		},
-		{"conflict, nothing to change", strings.Replace(probed("[ conflict ]"), "send:", "timeout: 5s\n    send:", 1), honest, "conflict unknown"},
-		{"redeliver, everywhere", probed("[ redeliver ]"), dedupedBy(field("id"), "abc", honest), "redeliver pass"},
-		{"redeliver, not in mid-chain", probed("[ redeliver ]"), dedupedBy(field("id"), "ac", honest), "redeliver fail (paid fail)"},
-		{"late, deduplicated", probed("[ late ]"), dedupedBy(field("id"), "abc", honest), "late pass"},
-		{"late, not at all", probed("[ late ]"), honest, "late fail (the trigger after mailed fail, paid after mailed fail)"},
-		{"reorder, numbered as they come", ordered, counted(), "reorder pass"},
-		{"reorder, by the sender's number", ordered, trusting, "reorder fail ( fail)"},
-		{"reorder of one", probed("[ reorder ]"), honest, "reorder unknown"},
-		{"off", probed("{ duplicate: we cannot }"), honest, "duplicate off"},
+		{"conflict, nothing to change", strings.Replace(probed("[ conflict ]"), "send:", "timeout: 5s\n    send:", 1), honest, "conflict unknown", nil},
+		{"redeliver, everywhere", probed("[ redeliver ]"), dedupedBy(field("id"), "abc", honest), "redeliver pass", nil},
+		{"redeliver, not in mid-chain", probed("[ redeliver ]"), dedupedBy(field("id"), "ac", honest), "redeliver fail (paid fail)", nil},
+		{"late, deduplicated", probed("[ late ]"), dedupedBy(field("id"), "abc", honest), "late pass", nil},
+		{"late, not at all", probed("[ late ]"), honest, "late fail (the trigger after mailed fail, paid after mailed fail)", nil},
+		{"reorder, numbered as they come", ordered, counted(), "reorder pass", nil},
+		{"reorder, by the sender's number", ordered, trusting, "reorder fail ( fail)", nil},
+		{"reorder of one", probed("[ reorder ]"), honest, "reorder unknown", nil},
+		{"off", probed("{ duplicate: we cannot }"), honest, "duplicate off", nil},
 	} {
 		t.Run(c.name, c.run)
 	}

@@ -106,6 +106,8 @@ type rig struct {
 	server *memory.Server
 	flow   *flows.Flow
 	tape   *tape
+	// broken, if not nil, handles what is no JSON; it returns when that is done.
+	broken func(ctx context.Context, from string, m message.Message)
 	cfg    scenarios.Config
 }
 
@@ -213,7 +215,10 @@ func (r *rig) serve(s service) (stop func()) {
 func (r *rig) handle(ctx context.Context, s service, e message.Event, to string) bool {
 	var b body
 	if json.Unmarshal(e.Observation.Payload, &b) != nil {
-		return true
+		if r.broken != nil {
+			r.broken(ctx, e.Observation.Channel, e.Observation.Message)
+		}
+		return ctx.Err() == nil
 	}
 	for _, o := range s(e.Observation.Channel, b) {
 		if !pause(ctx, o.after) {

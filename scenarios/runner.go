@@ -210,14 +210,23 @@ func (r *runner) start(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrTrigger, err)
 		}
-		for _, m := range in.marks(triggers, r.cfg.Now()) {
-			if err := r.take(message.Event{Mark: m}); err != nil {
-				return err
-			}
-		}
+		publish := func() { r.publish(ctx, in, triggers) }
+		marks := in.marks(triggers, r.cfg.Now(), "")
 		if in.try != nil {
 			if in.try.triggers = triggers; in.try.reversed {
 				slices.Reverse(triggers)
+			}
+		}
+		if in.try != nil && in.try.poison != "" {
+			if err := r.prepare(in); err != nil {
+				return fmt.Errorf("%w: %w", ErrTrigger, err)
+			}
+			publish = func() { r.publishPoison(ctx, in) }
+			marks = append(marks, in.marks(in.try.second.triggers, r.cfg.Now(), in.try.second.id)...)
+		}
+		for _, m := range marks {
+			if err := r.take(message.Event{Mark: m}); err != nil {
+				return err
 			}
 		}
 		r.active = append(r.active, in)
@@ -229,7 +238,7 @@ func (r *runner) start(ctx context.Context) error {
 			r.work.Go(func() { r.tell(ctx, callOf(ctx, r.cfg.Flow, in)) })
 			continue
 		}
-		r.work.Go(func() { r.publish(ctx, in, triggers) })
+		r.work.Go(publish)
 	}
 }
 
@@ -247,16 +256,20 @@ func (r *runner) nextToStart() *instance {
 	return in
 }
 
-// marks say what is sent and expected: one for each chain that a trigger begins.
-func (in *instance) marks(triggers []flows.Trigger, now time.Time) []*message.Mark {
+// marks say what is sent and expected: one for each chain that a trigger begins. as
+// is the fresh id that the triggers were made with, where it is not the instance's.
+func (in *instance) marks(triggers []flows.Trigger, now time.Time, as string) []*message.Mark {
 	var marks []*message.Mark
 	for _, t := range triggers {
 		m := &message.Mark{
 			Kind: message.MarkScenario, Seen: now, Name: in.scenario.Name, IDs: t.IDs,
 			Outcome: t.Outcome, ID: in.id, Case: in.kase.Data(), Probe: in.probeMark(),
 		}
+		if in.try != nil && in.try.replay && in.try.flow.EndsDead(m.Outcome) {
+			m.Outcome = "" // it is to have another, in the end
+		}
 		if in.try != nil {
-			m.Kind = message.MarkProbe
+			m.Kind, m.Probe.As = message.MarkProbe, as
 		}
 		if !repeated(marks, m) {
 			marks = append(marks, m)
@@ -279,13 +292,33 @@ func repeated(marks []*message.Mark, m *message.Mark) bool {
 // publish sends one message after the other, and tells the loop.
 func (r *runner) publish(ctx context.Context, in *instance, triggers []flows.Trigger) {
 	s := sending{instance: in}
+	during := func() error { return nil }
+	if in.try != nil && in.try.meanwhile != nil {
+		during = r.during(ctx, in)
+	}
 	for i := range triggers {
 		if s.err = r.publishOne(ctx, &s, triggers, i); s.err != nil {
 			s.err = fmt.Errorf("scenario %q: %w", in.scenario.Label(in.kase), s.err)
 			break
 		}
 	}
+	if err := during(); err != nil && s.err == nil {
+		s.err = err
+	}
 	r.tell(ctx, s)
+}
+
+// during begins what a try does while the triggers are sent; what it returns waits
+// for its end.
+func (r *runner) during(ctx context.Context, in *instance) func() error {
+	s := sending{instance: in}
+	done := make(chan error, 1)
+	go func() { done <- in.try.meanwhile(ctx, &s) }()
+	return func() error {
+		err := <-done
+		in.try.told = s.marks
+		return err
+	}
 }
 
 // publishOne sends a trigger, and again at once where a probe does that.

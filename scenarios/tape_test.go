@@ -2,6 +2,7 @@ package scenarios_test
 
 import (
 	"bytes"
+	"sync"
 	"testing"
 
 	"github.com/flowcheck/flowcheck/message"
@@ -9,6 +10,7 @@ import (
 
 // tape is a recording in memory. It fails at the given event, if that is set.
 type tape struct {
+	mu       sync.Mutex
 	begun    bool
 	header   message.RecordingHeader
 	events   []message.Event
@@ -29,7 +31,9 @@ func (t *tape) Event(e message.Event) error {
 	if t.failWith != nil && len(t.events) >= t.failAt {
 		return t.failWith
 	}
+	t.mu.Lock()
 	t.events = append(t.events, e)
+	t.mu.Unlock()
 	if t.on != nil {
 		t.on(e)
 	}

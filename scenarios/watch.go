@@ -107,6 +107,9 @@ func (r *runner) judge(in *instance, now time.Time) {
 	if !in.wait.Decided && !in.wait.Due.Known() && now.After(in.sentAt.Add(r.limit(in))) {
 		in.wait.Decided = true // a trigger never came back: the audit says so
 	}
+	if in.wait.Decided && in.try != nil && !r.mayEnd(in, now) {
+		in.wait.Decided = false
+	}
 	switch {
 	case !in.wait.Decided || in.acting():
 		in.decided, in.asked = time.Time{}, false
@@ -174,6 +177,9 @@ func (r *runner) next() time.Duration {
 		}
 		if in.scenario.Timeout > 0 {
 			next = min(next, in.sentAt.Add(in.scenario.Timeout).Sub(now)+past)
+		}
+		if in.try != nil && now.Before(in.try.until) {
+			next = min(next, in.try.until.Sub(now)+past)
 		}
 		switch {
 		case in.decided.IsZero() && !in.wait.Due.Known():

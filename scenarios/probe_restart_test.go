@@ -1,0 +1,131 @@
+package scenarios_test
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/flowcheck/flowcheck/brokers/memory"
+	"github.com/flowcheck/flowcheck/flows"
+)
+
+// restartable is the chain with a hook.
+func restartable(url string) string {
+	return probed("[ restart ]") + "hooks: { restart: { post: \"" + url + "\", headers: { authorization: secret } } }\n"
+}
+
+// A restart is asked for while the trigger is sent, after it, and after each step
+// but the last; what the system loses or doubles by it is found. The clock is the
+// real one: the hook is a call.
+func TestRestart(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		// forgets: what is under way is lost; doubles: it is done again.
+		forgets, doubles bool
+		status           int
+		want             string
+	}{
+		{"sound", false, false, 204, "restart pass"},
+		{"loses what is under way", true, false, 204, "restart fail (after paid fail)"},
+		{"does it again", false, true, 204, "restart fail (after paid fail)"},
+		{"cannot be restarted", false, false, 500, "restart unknown (while the trigger was sent unknown, after the trigger unknown, after paid unknown, after packed unknown)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var mu sync.Mutex
+			held := map[any]chan struct{}{} // messages that the system works on while it is restarted
+			restarted := atomic.Int64{}
+			hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+				if q.Header.Get("authorization") != "secret" || q.Method != http.MethodPost {
+					t.Errorf("%s %v", q.Method, q.Header)
+				}
+				restarted.Add(1)
+				mu.Lock()
+				defer mu.Unlock()
+				for id, done := range held {
+					close(done)
+					delete(held, id)
+				}
+				w.WriteHeader(c.status)
+			}))
+			defer hook.Close()
+			r := newRig(t, strings.Replace(restartable(hook.URL), "correlate:", "timeout: 1s\nsettle: 50ms\ncorrelate:", 1), memory.Options{})
+			// Of the try that restarts after paid, the work on paid waits for the restart.
+			result, _ := r.runWith(func(from string, b body) []out {
+				id := b["id"]
+				if from != "b" || (!c.forgets && !c.doubles) || !r.tryIs(id, "after paid") {
+					return honest(from, b)
+				}
+				done := make(chan struct{})
+				mu.Lock()
+				held[id] = done
+				mu.Unlock()
+				<-done
+				if c.forgets {
+					return nil
+				}
+				return []out{{body: b}, {body: b}}
+			})
+			tell(t, result)
+			if got := verdicts(result); got != c.want {
+				t.Errorf("probes %q, want %q", got, c.want)
+			}
+			if restarted.Load() != 4 {
+				t.Errorf("restarted %d times", restarted.Load())
+			}
+			kind := map[bool]string{true: "missing packed", false: "duplicate packed"}[c.forgets]
+			if fails := c.forgets || c.doubles; fails && !strings.Contains(kinds(result), kind) {
+				t.Errorf("findings %s", kinds(result))
+			}
+			if strings.Contains(strings.Join(result.Warnings, "")+unknowns(result), "secret") {
+				t.Error("a secret is told")
+			}
+		})
+	}
+}
+
+// tryIs reports whether the id is that of a try.
+func (r *rig) tryIs(id any, name string) bool {
+	r.tape.mu.Lock()
+	defer r.tape.mu.Unlock()
+	for _, e := range r.tape.events {
+		if m := e.Mark; m != nil && m.ID == id && m.Probe != nil && m.Probe.Try == name {
+			return true
+		}
+	}
+	return false
+}
+
+func unknowns(result *flows.Result) string {
+	var all []string
+	for _, u := range result.Unknowns {
+		all = append(all, u.Reason)
+	}
+	return strings.Join(all, "\n")
+}
+
+// Without a hook the probe cannot be tried, and a hook that nobody answers is told.
+func TestRestartThatCannotBe(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "http://" + listener.Addr().String()
+	if err := errors.Join(listener.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for flow, want := range map[string]string{
+		probed("[ restart ]"): "the flow has no hook that restarts the system",
+		restartable(url):      "hooks.restart: POST",
+	} {
+		r := newRig(t, flow, memory.Options{})
+		result, _ := r.runWith(honest)
+		if result.State != flows.NotKnown || !strings.Contains(unknowns(result), want) {
+			t.Errorf("%s: %s, want %q", result.State, unknowns(result), want)
+		}
+	}
+}
