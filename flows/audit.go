@@ -190,12 +190,7 @@ func (a *Audit) take(r *reduced) {
 		a.loose = append(a.loose, own)
 	}
 	a.read.note(m, chain)
-	if a.cfg.Probes && ids > 0 && (e.Step != correlate.NoStep || e.Detail != nil) {
-		a.keepMessage(r, chain)
-	}
-	if r.letter != nil {
-		a.keepLetter(r.letter)
-	}
+	a.keepForProbes(r, chain)
 	a.stir(m, chain)
 	if r.whyNot != nil && a.result.Messages.Seen <= maxNearbyTraffic {
 		a.nearby.note(a.flow, r)

@@ -127,6 +127,20 @@ type keeper struct {
 // maxKeptBytes bounds what is kept of messages that are no probe's.
 const maxKeptBytes = 256 << 20
 
+// keepForProbes keeps a message where probes may ask for it.
+func (a *Audit) keepForProbes(r *reduced, c correlate.Number) {
+	if !a.cfg.Probes {
+		return
+	}
+	e := &r.Entry
+	if len(r.IDs)+len(r.Listed)+len(r.Loose) > 0 && (e.Step != correlate.NoStep || e.Detail != nil) {
+		a.keepMessage(r, c)
+	}
+	if r.letter != nil {
+		a.keepLetter(r.letter)
+	}
+}
+
 // keepMessage keeps what effects are compared by.
 func (a *Audit) keepMessage(r *reduced, n correlate.Number) {
 	if a.keep.all == nil {
