@@ -156,17 +156,7 @@ func (a *Audit) take(r *reduced) {
 		a.result.Messages.Seen++
 		return
 	}
-	if r.dear {
-		// As good as lost: before what comes after it, as a tap's gap would be.
-		a.horizon.Lost(r.channel, e.Seen, fmt.Sprintf("%s: the flow's expressions cost more than they may on the message at %s",
-			a.flow.Channels[r.channel].Name, e.Position))
-		a.allStir = true
-	}
-	if r.lost != "" {
-		a.horizon.Lost(r.channel, e.Seen, fmt.Sprintf("%s: the message at %s cannot be decoded: %s",
-			a.flow.Channels[r.channel].Name, e.Position, r.lost))
-		a.allStir = true
-	}
+	a.noteLoss(r)
 	if a.cfg.Excerpt == nil && !a.horizon.Read(r.channel, e.Position, e.Time, e.Seen) {
 		a.read.again(a.flow, r)
 		return
@@ -196,6 +186,19 @@ func (a *Audit) take(r *reduced) {
 		a.nearby.note(a.flow, r)
 	}
 	a.follow(r, chain)
+}
+
+// noteLoss notes a message of which nothing is known: it is as good as lost, before
+// what comes after it, as a tap's gap would be.
+func (a *Audit) noteLoss(r *reduced) {
+	name, e := a.flow.Channels[r.channel].Name, &r.Entry
+	if r.dear {
+		a.horizon.Lost(r.channel, e.Seen, fmt.Sprintf("%s: the flow's expressions cost more than they may on the message at %s", name, e.Position))
+	}
+	if r.lost != "" {
+		a.horizon.Lost(r.channel, e.Seen, fmt.Sprintf("%s: the message at %s cannot be decoded: %s", name, e.Position, r.lost))
+	}
+	a.allStir = a.allStir || r.dear || r.lost != ""
 }
 
 // follow shows the message to the rules of its channel.

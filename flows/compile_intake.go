@@ -70,11 +70,7 @@ func (c *compiler) compileIntake(from *source.Channel, to *Channel) {
 	plan := &to.intake
 	plan.when = c.messageProgram(at, from.When)
 	plan.messageID = c.messageProgram(at, from.MessageID)
-	if from.MessageID.IsSet() && plan.messageID != nil {
-		if expr := c.parse(from.MessageID, c.messageScope()); len(expr.Uses) == 1 && expr.Uses[0].Field.String() == from.MessageID.Value {
-			plan.idField = &expr.Uses[0].Field
-		}
-	}
+	plan.idField = c.idField(from.MessageID)
 	plan.original = c.messageProgram(at, from.Original)
 	switch from.Time.Value {
 	case "":
@@ -83,14 +79,7 @@ func (c *compiler) compileIntake(from *source.Channel, to *Channel) {
 	default:
 		plan.clock, plan.time = clockField, c.messageProgram(at, from.Time)
 	}
-	switch from.Format.Value {
-	case "json":
-		plan.format = formatJSON
-	case "text":
-		plan.format = formatText
-	case "bytes":
-		plan.format = formatBytes
-	}
+	plan.format = map[string]format{"json": formatJSON, "text": formatText, "bytes": formatBytes}[from.Format.Value]
 	plan.unwrap = (to.SNS != "" || to.SQS != "") && !to.Envelope
 	c.compileCodecs(from, to)
 	plan.keyless = to.Exchange != "" || to.Queue != "" || to.Stream != ""
@@ -106,6 +95,18 @@ func (c *compiler) compileIntake(from *source.Channel, to *Channel) {
 			})
 		}
 	}
+}
+
+// idField is the field that a `message-id:` is; nil where it is none, or more.
+func (c *compiler) idField(t source.Text) *expression.Field {
+	if !t.IsSet() {
+		return nil
+	}
+	expr := c.parse(t, c.messageScope())
+	if expr == nil || len(expr.Uses) != 1 || expr.Uses[0].Field.String() != t.Value {
+		return nil
+	}
+	return &expr.Uses[0].Field
 }
 
 // messageProgram compiles an expression that sees one message of the channel

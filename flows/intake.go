@@ -164,20 +164,7 @@ func (in *intake) read(channel int, o *message.Observation) (m *correlate.Messag
 	if plan.when != nil && !in.test(plan.when) {
 		return nil, false
 	}
-	m.Entry = correlate.Entry{
-		Step: correlate.NoStep, Channel: int16(channel), Position: o.Position,
-		Time: in.time(plan, o), Seen: correlate.InstantOf(o.Seen),
-		Body: xxhash.Sum64(o.Payload), Tombstone: o.Payload == nil,
-		HasKey: o.Key != nil, Producer: o.ProducerClock && plan.clock == clockBroker,
-	}
-	if o.Key != nil {
-		m.Entry.Key = xxhash.Sum64(o.Key)
-	}
-	if plan.tree {
-		if tree, ok := in.wholeBody(plan, o); ok {
-			m.Entry.Tree = treeHash(tree)
-		}
-	}
+	in.begin(plan, channel, o)
 	in.identify(plan, m)
 	for i := range plan.steps {
 		s := &plan.steps[i]
@@ -198,6 +185,25 @@ func (in *intake) read(channel int, o *message.Observation) (m *correlate.Messag
 		m.Entry.Copy = in.dead || deadletter.IsCopy(o)
 	}
 	return m, true
+}
+
+// begin fills in of the entry what is the same for every step.
+func (in *intake) begin(plan *intakePlan, channel int, o *message.Observation) {
+	e := &in.reduced.Entry
+	*e = correlate.Entry{
+		Step: correlate.NoStep, Channel: int16(channel), Position: o.Position,
+		Time: in.time(plan, o), Seen: correlate.InstantOf(o.Seen),
+		Body: xxhash.Sum64(o.Payload), Tombstone: o.Payload == nil,
+		HasKey: o.Key != nil, Producer: o.ProducerClock && plan.clock == clockBroker,
+	}
+	if o.Key != nil {
+		e.Key = xxhash.Sum64(o.Key)
+	}
+	if plan.tree {
+		if tree, ok := in.wholeBody(plan, o); ok {
+			e.Tree = treeHash(tree)
+		}
+	}
 }
 
 // extract fills the slots of the channel, and tells what is wrong with the body.
@@ -283,13 +289,7 @@ func (in *intake) field(ch *Channel, f expression.Field, o *message.Observation)
 	case expression.Tombstone:
 		return payload.OfBool(o.Payload == nil)
 	case expression.Key:
-		if o.Key == nil {
-			return payload.Value{}
-		}
-		if ch.intake.key != nil {
-			return expression.Walk(in.decoded.key, f.Path)
-		}
-		return textOf(string(o.Key))
+		return in.keyField(ch, f, o)
 	case expression.Channel:
 		return payload.OfString(ch.Name)
 	case expression.Position:
@@ -309,6 +309,17 @@ func (in *intake) field(ch *Channel, f expression.Field, o *message.Observation)
 		return in.deathField(ch, f)
 	default:
 		return headerField(f, o)
+	}
+}
+
+func (in *intake) keyField(ch *Channel, f expression.Field, o *message.Observation) payload.Value {
+	switch {
+	case o.Key == nil:
+		return payload.Value{}
+	case ch.intake.key != nil:
+		return expression.Walk(in.decoded.key, f.Path)
+	default:
+		return textOf(string(o.Key))
 	}
 }
 
