@@ -166,13 +166,7 @@ func (in *intake) read(channel int, o *message.Observation) (m *correlate.Messag
 	}
 	in.begin(plan, channel, o)
 	in.identify(plan, m)
-	for i := range plan.steps {
-		s := &plan.steps[i]
-		if s.when == nil || in.test(s.when) {
-			m.Entry.Step, m.Opens = s.step, s.opens
-			break
-		}
-	}
+	in.match(plan, m)
 	in.detail(ch, problem)
 	if in.letters && ch.DeadLetters != nil {
 		r.letter = in.whole(o)
@@ -185,6 +179,17 @@ func (in *intake) read(channel int, o *message.Observation) (m *correlate.Messag
 		m.Entry.Copy = in.dead || deadletter.IsCopy(o)
 	}
 	return m, true
+}
+
+// match finds the step that the message is.
+func (in *intake) match(plan *intakePlan, m *correlate.Message) {
+	for i := range plan.steps {
+		s := &plan.steps[i]
+		if s.when == nil || in.test(s.when) {
+			m.Entry.Step, m.Opens = s.step, s.opens
+			return
+		}
+	}
 }
 
 // begin fills in of the entry what is the same for every step.
