@@ -30,7 +30,9 @@ var wishes = []struct {
 }{
 	{"many faults", oracle.Wish{Chains: 20}},
 	{"one fault", oracle.Wish{Sound: true, Single: true, Chains: 20}},
+	{"many faults", oracle.Wish{Chains: 6}},
 	{"a fault that must be found", oracle.Wish{Sound: true, Planted: true, Chains: 20}},
+	{"many faults", oracle.Wish{Chains: 20}},
 	{"no fault", oracle.Wish{Sound: true, Chains: 20}},
 	{"hours apart, a fault that must be found", oracle.Wish{Sound: true, Planted: true, Hours: true, Chains: 20}},
 	{"hours apart, no fault", oracle.Wish{Sound: true, Hours: true, Chains: 20}},

@@ -37,7 +37,7 @@ func (g *generator) traffic(f *Flow) Run {
 		}
 	}
 	if !g.wish.Sound {
-		for range g.upTo(4) {
+		for range g.upTo(4 + chains/3) {
 			g.fault()
 		}
 	}
