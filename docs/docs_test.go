@@ -210,6 +210,35 @@ func TestAnomalies(t *testing.T) {
 	}
 }
 
+// TestTestsThatAreNamed: each test that a page names is there, and so is each story.
+func TestTestsThatAreNamed(t *testing.T) {
+	out, err := exec.Command("grep", "-rhoE", "--include=*_test.go", "^func (Test|Fuzz)[A-Za-z0-9_]+", root).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, checked := map[string]bool{}, 0
+	for line := range strings.Lines(string(out)) {
+		there[strings.TrimSpace(strings.TrimPrefix(line, "func "))] = true
+	}
+	page := pages(t)["docs/correctness.md"]
+	for _, m := range regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`").FindAllStringSubmatch(page, -1) {
+		if checked++; !there[m[1]] {
+			t.Errorf("docs/correctness.md: there is no %s", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile("[Ss]tories (`[a-z]+`(?:, `[a-z]+`)*)").FindAllStringSubmatch(page, -1) {
+		for story := range strings.SplitSeq(m[1], ", ") {
+			if _, err := os.Stat(filepath.Join(root, "flows/testdata/stories", strings.Trim(story, "`"))); err != nil {
+				t.Errorf("docs/correctness.md: %v", err)
+			}
+			checked++
+		}
+	}
+	if checked < 50 {
+		t.Errorf("only %d names found", checked)
+	}
+}
+
 // TestFlowFiles: each whole flow file in the documentation loads.
 func TestFlowFiles(t *testing.T) {
 	checked := 0
