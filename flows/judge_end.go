@@ -206,18 +206,15 @@ func (j *judge) unseen(step *Step, past bound) bool {
 	return began.Known() && past.seen && !j.followed(step) && past.from < began
 }
 
-// forgotten reports whether the absent step could have come so long before the
-// chain's other messages that a chain of that time has been forgotten: nothing says
-// that it came later, or all of them may be copies of what is forgotten.
+// forgotten reports whether the absent step could have come so long before those
+// that follow it that a chain of that time has been forgotten: nothing says that it
+// came later, or all that came may be copies of what is forgotten.
 func (j *judge) forgotten(step *Step, past bound) bool {
 	from := j.first.seen.Add(-j.flow.Remember)
-	if began := j.horizon.Began(); !began.Known() || from <= began {
+	if began := j.horizon.Began(); !began.Known() || from <= began || !past.seen || j.followed(step) {
 		return false
 	}
-	if past.seen && !j.followed(step) && past.from < from {
-		return true
-	}
-	return !slices.ContainsFunc(j.order, func(e *correlate.Entry) bool {
+	return past.from < from || !slices.ContainsFunc(j.order, func(e *correlate.Entry) bool {
 		return e.Step != correlate.NoStep && !e.Copy && j.flow.Channels[e.Channel].Redeliveries == RedeliveriesJudged
 	})
 }

@@ -170,9 +170,9 @@ func (j *judged) beforeTap(outcome, s int) bool {
 // remember is how long a chain is remembered that nothing comes to.
 const remember = 3600 * second
 
-// forgotten reports whether the step could have come so long before the others that
-// it is forgotten: nothing says that it did not, or each of the others may be a copy
-// of a message that is forgotten as well.
+// forgotten reports whether the step could have come so long before those that
+// follow it that it is forgotten: nothing says that it did not, or each message may
+// be a copy of one that is forgotten as well.
 func (j *judged) forgotten(outcome, s int) bool {
 	first := j.order[0].Seen
 	original := false
@@ -187,11 +187,11 @@ func (j *judged) forgotten(outcome, s int) bool {
 	}
 	for _, a := range j.flow.Steps[s].After {
 		if j.last(a) != nil {
-			return !original
+			return false
 		}
 	}
 	r := j.backwards(outcome, s)
-	return !original || r.seen && (!r.bounded || r.from < first-remember)
+	return r.seen && (!original || !r.bounded || r.from < first-remember)
 }
 
 // bound says how early a step may have been, by those after it.
