@@ -143,9 +143,18 @@ type Start struct {
 type TapConfig struct {
 	Channels []Channel
 	Start    Start
-	// Durable asks for a tap that outlives its connection (shadow); else the
-	// broker drops it with the connection.
+	// Durable asks for a tap that outlives its connection, and with the same RunID
+	// the process (shadow); else the broker drops it with the connection. A durable
+	// tap tells how far it is by fences (message.MarkFence), one for each partition
+	// or queue before its first message at least, and has the broker keep what lies
+	// behind the last one of which Kept was called.
 	Durable bool
+	// Resume are fences of an earlier durable tap, the later ones last: where each
+	// partition or queue goes on. Of a queue the tap takes the last that it can
+	// still find, and tells no message again from before the last one's position.
+	// What has been lost in between is a gap. A channel without a fence begins at
+	// Start.
+	Resume []message.Mark
 	// Events receives observations and gap marks. The tap blocks while it is
 	// full, and never closes it; after Close returns, nothing more is sent.
 	// Observations of one partition or queue come in their order.
@@ -174,6 +183,13 @@ type Tap interface {
 	// Close stops reading and removes what the tap created, with ctx bounding
 	// the wait. It may be called twice.
 	Close(ctx context.Context) error
+}
+
+// Detacher is an optional interface of a durable Tap.
+type Detacher interface {
+	// Detach stops reading as Close does, and leaves on the broker what a later
+	// tap goes on with.
+	Detach(ctx context.Context) error
 }
 
 // Caught is how sure a CatchUp is.

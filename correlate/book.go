@@ -13,6 +13,7 @@ type chain struct {
 	count             uint32 // entries
 	full, remnant     bool   // as in Chain
 	shared            bool   // other chains may have some of the entries
+	note              uint16 // the judge's
 }
 
 // book has the chains by their numbers. It grows without moving any.

@@ -22,6 +22,10 @@ type Config struct {
 	// kept for as long again. The Chain is the engine's again once Done has returned:
 	// Chain.Clone keeps one for longer.
 	Done func(c *Chain, early bool) (keep bool)
+	// Grown, where it is set, is told each chain that gets a message.
+	Grown func(n Number)
+	// Merged, where it is set, is told that gone is about to become part of into.
+	Merged func(into, gone Number)
 }
 
 // key is an id as the index has it: the canonical spelling of its value.
@@ -47,6 +51,7 @@ type Engine struct {
 	base   Instant // that packed times count from
 	buffer []byte  // for packing
 	done   Chain   // that is handed to Config.Done
+	shown  Chain   // that Show has returned
 
 	expected byte // of no meaning: so that Expect has a result
 }
@@ -84,7 +89,7 @@ func (e *Engine) Add(m *Message) Number {
 		}
 		own = e.tie(m.IDs, m.hash)
 		e.put(own, &m.Entry)
-		e.touch(own)
+		e.grow(own)
 	}
 	if len(m.Listed)+len(m.Loose) > 0 {
 		e.join(m, own)
@@ -146,6 +151,31 @@ func (e *Engine) NamesOf(name *Chain) []ID {
 	}
 	return e.IDs(name.Number)
 }
+
+// Show returns a chain which is kept. It is the engine's, until the next call.
+func (e *Engine) Show(n Number) *Chain {
+	e.unpack(n, &e.shown)
+	return &e.shown
+}
+
+// All calls yield for every chain that is kept, the one that was quiet longest
+// first. None may be let go of meanwhile.
+func (e *Engine) All(yield func(Number) bool) {
+	for n := e.oldest; n != 0; n = e.book.at(n).next {
+		if !yield(n) {
+			return
+		}
+	}
+}
+
+// Note is what the judge has noted of a chain which is kept: nothing at first.
+func (e *Engine) Note(n Number) uint16 { return e.book.at(n).note }
+
+// SetNote notes something of a chain which is kept.
+func (e *Engine) SetNote(n Number, note uint16) { e.book.at(n).note = note }
+
+// Touched is when a chain which is kept grew last, by arrival.
+func (e *Engine) Touched(n Number) Instant { return e.book.at(n).touched }
 
 // Unplaced calls yield for every entry whose ids no chain has met.
 func (e *Engine) Unplaced(yield func(*Entry) bool) {

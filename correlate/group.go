@@ -53,7 +53,7 @@ func (e *Engine) address(id ID, m *Message) bool {
 		return false
 	}
 	e.share(n, &m.Entry)
-	e.touch(n)
+	e.grow(n)
 	return true
 }
 
@@ -72,7 +72,7 @@ func (e *Engine) meet(id ID, m *Message, own Number) bool {
 		g.entries = append(g.entries, entry)
 		for _, n := range g.chains {
 			e.share(n, &m.Entry)
-			e.touch(n)
+			e.grow(n)
 		}
 		return len(g.chains) > 0
 	}
@@ -104,6 +104,9 @@ func (e *Engine) met(n Number, id ID, k key) bool {
 func (e *Engine) merge(a, b Number) Number {
 	if e.book.at(a).count < e.book.at(b).count {
 		a, b = b, a
+	}
+	if e.cfg.Merged != nil {
+		e.cfg.Merged(a, b)
 	}
 	to, from := e.book.at(a), e.book.at(b)
 	var gone Chain

@@ -29,7 +29,15 @@ type ChannelHorizon struct {
 	Gaps []Gap
 	// Timed tells that messages of the channel had a broker time.
 	Timed bool
+	// ReadTo is the instant to which the channel's tap has said that it had read;
+	// zero where it has said nothing, or cannot tell.
+	ReadTo Instant
+	// GapsTold is how many of the Gaps somebody has been told.
+	GapsTold int
+	// Aways are the times in which the tap did not read, in their order.
+	Aways []Away
 
+	lossy      bool // nothing was read since the last gap
 	partitions []partition
 	named      recent // opaque positions read lately
 }
@@ -39,6 +47,11 @@ type Gap struct {
 	From, To Instant
 	Reason   string
 }
+
+// Away is a time in which a tap did not read while messages could wait for it:
+// one that was seen from To to Back may have come at any time since From. Back is
+// Never until the tap has read all that had waited.
+type Away struct{ From, To, Back Instant }
 
 // partition is how far one partition, or a whole queue, has been read.
 type partition struct {
@@ -58,6 +71,7 @@ func NewHorizon(n int, started Instant) *Horizon {
 // offset of the same partition, or the same name.
 func (h *Horizon) Read(channel int, at message.Position, time, seen Instant) bool {
 	c := &h.Channels[channel]
+	c.lossy = false
 	p := c.partition(at)
 	if at.Kind == message.PartitionOffset && !p.read.add(at.Offset) {
 		return false
@@ -92,9 +106,10 @@ func (h *Horizon) Began() Instant {
 // partition: it begins with the last message of the one that is furthest behind.
 func (h *Horizon) Lost(channel int, to Instant, reason string) {
 	c := &h.Channels[channel]
+	c.lossy = true
 	from := Never
 	for i := range c.partitions {
-		if last := c.partitions[i].last; from == Never || last < from {
+		if last := c.partitions[i].last; from == Never || last != Never && last < from {
 			from = last
 		}
 	}
@@ -104,7 +119,62 @@ func (h *Horizon) Lost(channel int, to Instant, reason string) {
 // ReadPast reports whether the channel has been read past the instant, by
 // broker time or by arrival: its slowest partition, or the end of all.
 func (h *Horizon) ReadPast(channel int, t Instant, arrival bool) bool {
-	return h.End != Never && h.End >= t || h.PartitionsPast(channel, t, arrival)
+	return h.ToldPast(channel, t) || !(arrival && h.waits(channel)) && h.PartitionsPast(channel, t, arrival)
+}
+
+// ToldPast reports whether the tap has said that it had read past the instant.
+func (h *Horizon) ToldPast(channel int, t Instant) bool {
+	c := &h.Channels[channel]
+	return h.End != Never && h.End >= t || c.ReadTo != 0 && c.ReadTo >= t
+}
+
+// waits reports whether messages of the channel may still be waiting for a tap
+// that was away: then what was read tells nothing of what had come.
+func (h *Horizon) waits(channel int) bool {
+	all := h.Channels[channel].Aways
+	return len(all) > 0 && all[len(all)-1].Back == Never
+}
+
+// maxAways bounds the times away that a channel remembers.
+const maxAways = 256
+
+// Expect notes that the channel has a partition, though nothing of it may have
+// been read yet, and at which offset reading begins. After a loss that may be one
+// that was read before: the log is another.
+func (h *Horizon) Expect(channel int, at message.Position) {
+	c := &h.Channels[channel]
+	p := c.partition(at)
+	if n := len(p.read); c.lossy && n > 0 && at.Offset <= p.read[n-1].to {
+		p.read = nil
+	}
+}
+
+// Gone notes that the channel's tap was away from one instant to another.
+func (h *Horizon) Gone(channel int, from, to Instant) {
+	c := &h.Channels[channel]
+	if len(c.Aways) == maxAways {
+		c.Aways = slices.Delete(c.Aways, 0, 1)
+	}
+	c.Aways = append(c.Aways, Away{from, to, Never})
+}
+
+// Back notes that the channel's tap has read all that had waited for it.
+func (h *Horizon) Back(channel int, at Instant) {
+	for i := range h.Channels[channel].Aways {
+		if a := &h.Channels[channel].Aways[i]; a.Back == Never {
+			a.Back = at
+		}
+	}
+}
+
+// Arrived is the earliest instant at which a message that was seen may have come.
+func (h *Horizon) Arrived(channel int, seen Instant) Instant {
+	for _, a := range h.Channels[channel].Aways {
+		if seen >= a.To && (a.Back == Never || seen <= a.Back) {
+			return min(a.From, seen)
+		}
+	}
+	return seen
 }
 
 // PartitionsPast is ReadPast by the messages alone.

@@ -1,13 +1,22 @@
 package correlate
 
+import "slices"
+
 // touch notes that the chain has just grown.
 func (e *Engine) touch(n Number) {
 	e.book.at(n).touched = e.now
-	if e.newest == n {
-		return
+	if e.newest != n {
+		e.unlink(n)
+		e.append(n)
 	}
-	e.unlink(n)
-	e.append(n)
+}
+
+// grow touches a chain that has got a message.
+func (e *Engine) grow(n Number) {
+	e.touch(n)
+	if e.cfg.Grown != nil {
+		e.cfg.Grown(n)
+	}
 }
 
 func (e *Engine) append(n Number) {
@@ -73,10 +82,10 @@ const (
 func (e *Engine) release(n Number, why cause) (kept bool) {
 	c := &e.done
 	e.unpack(n, c)
-	c.Number = 0
 	if e.cfg.Done != nil && e.cfg.Done(c, why == tooMany) && why == quiet {
 		return true
 	}
+	c.Number = 0
 	for _, id := range c.IDs {
 		e.index.remove(canonicalID(id).hash(), n)
 	}
@@ -112,5 +121,52 @@ func (e *Engine) leave(k key, n Number) {
 	}
 	if g.remove(n); len(g.chains) == 0 {
 		delete(e.loose, k)
+	}
+}
+
+// Tick says what time it is, by arrival, where no message does.
+func (e *Engine) Tick(now Instant) {
+	e.now = max(e.now, now)
+	e.forget()
+}
+
+// Shed lets go of up to n chains, those that were quiet longest first, as if
+// there were too many. It returns how many went.
+func (e *Engine) Shed(n int) int {
+	gone := 0
+	for ; gone < n && e.oldest != 0; gone++ {
+		e.early = max(e.now, e.early)
+		e.release(e.oldest, tooMany)
+	}
+	if e.store.wasteful() {
+		e.compact()
+	}
+	return gone
+}
+
+// Expire lets go of the entries that wait for a chain and of which old says that
+// they have waited for long enough, and hands each to yield, in no order.
+func (e *Engine) Expire(old func(*Entry) bool, yield func(*Entry)) {
+	gone := func(entry Entry) bool { return old(&entry) }
+	for k, waiting := range e.waiting {
+		if waiting = slices.DeleteFunc(waiting, gone); len(waiting) == 0 {
+			delete(e.waiting, k)
+		} else {
+			e.waiting[k] = waiting
+		}
+	}
+	for k, g := range e.loose {
+		if len(g.chains) > 0 {
+			continue
+		}
+		if g.entries = slices.DeleteFunc(g.entries, gone); len(g.entries) == 0 {
+			delete(e.loose, k)
+		}
+	}
+	for seq, entry := range e.unplaced {
+		if old(entry) {
+			delete(e.unplaced, seq)
+			yield(entry)
+		}
 	}
 }

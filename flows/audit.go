@@ -27,6 +27,8 @@ type AuditConfig struct {
 	Excerpt *Excerpt
 	// Judged, if not nil, is handed each chain that is counted, once.
 	Judged func(Judged)
+
+	live *Live // what follows it; nil: it has an end
 }
 
 // Judged is a chain with what was said of it. It is the audit's: what is to
@@ -109,9 +111,13 @@ func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 	if cfg.Excerpt != nil {
 		a.horizon = cfg.Excerpt.horizon()
 	}
-	a.engine = correlate.NewEngine(correlate.Config{
+	engine := correlate.Config{
 		Remember: f.Remember, MaxChains: cfg.MaxChains, MaxEntries: cfg.MaxEntries, Done: a.done,
-	})
+	}
+	if cfg.live != nil {
+		cfg.live.follow(&engine)
+	}
+	a.engine = correlate.NewEngine(engine)
 	a.intake = a.newIntake()
 	a.result = Result{
 		Flow: f.Name, About: f.About, Mode: cfg.Mode,
@@ -204,6 +210,9 @@ func (a *Audit) noteLoss(r *reduced) {
 // follow shows the message to the rules of its channel.
 func (a *Audit) follow(r *reduced, n correlate.Number) {
 	e, ch := &r.Entry, &a.flow.Channels[r.channel]
+	if a.cfg.live != nil && a.cfg.live.carrying {
+		return // the rules had it long ago
+	}
 	var chain *correlate.Chain
 	if n != 0 && len(ch.intake.rules) > 0 {
 		chain = a.engine.Name(n)
@@ -238,6 +247,22 @@ func (a *Audit) mark(m *message.Mark) {
 		a.addProbe(m)
 	case message.MarkSchema:
 		a.flow.learn(m, 0)
+	default:
+		a.tapMark(m)
+	}
+}
+
+// tapMark notes what a durable tap says of itself.
+func (a *Audit) tapMark(m *message.Mark) {
+	i, ok := a.intake.channels[m.Channel]
+	switch {
+	case !ok:
+	case m.Kind == message.MarkFence && m.Position.Kind == message.PartitionOffset:
+		a.horizon.Expect(i, m.Position)
+	case m.Kind == message.MarkAway:
+		a.horizon.Gone(i, correlate.InstantOf(m.Since), correlate.InstantOf(m.Seen))
+	case m.Kind == message.MarkBack:
+		a.horizon.Back(i, correlate.InstantOf(m.Seen))
 	}
 }
 

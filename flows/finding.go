@@ -53,6 +53,8 @@ type Finding struct {
 	// Probe names the probe in whose try it was found, with the try: "duplicate, at
 	// once"; "" where there was none.
 	Probe string
+
+	window string // in which a Live found it, where it judges by windows
 }
 
 // Evidence is a message that a finding rests on, by its place.

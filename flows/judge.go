@@ -28,6 +28,10 @@ type Verdict struct {
 	// Due is the next deadline after which more can be said; Never where nothing
 	// is waited for.
 	Due correlate.Instant
+	// dueOn is the channel that has to be read past Due, dueArrival whether by
+	// arrival.
+	dueOn      int
+	dueArrival bool
 }
 
 // State is the chain's verdict: the worst of what was found.

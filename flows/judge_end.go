@@ -144,7 +144,7 @@ func (j *judge) lack(outcome, s int) lack {
 		return lack{missing: true}
 	}
 	if !j.verdict.Due.Known() || until < j.verdict.Due {
-		j.verdict.Due = until
+		j.verdict.Due, j.verdict.dueOn, j.verdict.dueArrival = until, step.Channel, arrival
 	}
 	return lack{reason: step.Name + " may still come: its channel has not been read past the deadline"}
 }

@@ -269,6 +269,9 @@ func (j *judge) judgeDeadline(s, n int, e *correlate.Entry) {
 	took, by := e.Seen.Sub(b.seen), ", by arrival"
 	if e.Time.Known() && b.time.Known() {
 		took, by = e.Time.Sub(b.time), ""
+	} else if least, most := j.arrivals(step, e, b); least <= b.limit && most > b.limit {
+		j.unknown("whether " + step.Name + " came in time is not known: its channel was not read for a while, and messages waited")
+		return
 	}
 	if took <= b.limit {
 		return
@@ -284,6 +287,27 @@ func (j *judge) judgeDeadline(s, n int, e *correlate.Entry) {
 		f.Evidence = j.evidence(e, b.entry)
 	}
 	j.find(f)
+}
+
+// arrivals bound the time from b to e by arrival, where a tap was away while they
+// came: the two are equal otherwise.
+func (j *judge) arrivals(step *Step, e *correlate.Entry, b base) (least, most time.Duration) {
+	early := correlate.Never
+	if b.entry != nil {
+		for _, a := range step.After {
+			if last := j.steps[a].last(); last != nil {
+				early = max(early, j.horizon.Arrived(int(last.Channel), last.Seen))
+			}
+		}
+	} else {
+		early = b.seen
+		for _, o := range j.order {
+			if o.Step != correlate.NoStep {
+				early = min(early, j.horizon.Arrived(int(o.Channel), o.Seen))
+			}
+		}
+	}
+	return j.horizon.Arrived(step.Channel, e.Seen).Sub(b.seen), e.Seen.Sub(early)
 }
 
 // awaits reports whether a step before this one is absent: then it is not known

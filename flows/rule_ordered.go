@@ -34,6 +34,8 @@ type orderedTracker struct {
 
 	full   bool // more keys than are remembered
 	unsure bool // some message came too late to be judged
+
+	live *liveOrdered // of a Live; nil
 }
 
 // The limits of a rule beside AuditConfig.MaxKeys: the messages of all keys and of
@@ -58,6 +60,7 @@ type sequence struct {
 	// highest message that was judged.
 	plain bool
 	top   *sample
+	heard correlate.Instant // when its last message was seen
 }
 
 // sample is a message in a sequence.
@@ -104,6 +107,10 @@ func (t *orderedTracker) observe(s *sighting) {
 		m.id = nonZero(s.entry.ID ^ xxhash.Sum64String(key))
 	}
 	q.take(m)
+	q.heard = max(q.heard, m.seen)
+	if t.live != nil {
+		t.live.queue = append(t.live.queue, queued{q, m.number})
+	}
 	t.age(q)
 }
 
@@ -197,12 +204,20 @@ func (t *orderedTracker) judgeNext(q *sequence) {
 	}
 	if t.rule.gapless {
 		q.add(m.value, &m.place, maxRuns)
+		t.noteHoles(q)
 	} else {
 		q.add(m.value, nil, maxSparseRuns)
 	}
 	if q.top == nil || m.value > q.top.value {
 		top := *m
 		q.top = &top
+	}
+}
+
+// noteHoles has a Live look at a key that lacks a value.
+func (t *orderedTracker) noteHoles(q *sequence) {
+	if t.live != nil && len(q.runs) > 1 {
+		t.live.watch(q)
 	}
 }
 

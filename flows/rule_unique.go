@@ -20,6 +20,7 @@ type uniqueTracker struct {
 	full       bool
 	maxKeys    int
 	key        []byte // of the message observed last
+	live       bool   // it is a Live's: doubled are those to be looked at
 }
 
 // owner is the message that has an id, and those that have it as well.
@@ -27,6 +28,9 @@ type owner struct {
 	claim
 	name   string
 	others []claim
+
+	fresh bool      // it is in doubled
+	told  []Finding // by a Live
 }
 
 // claim is what there is to know of a message with an id.
@@ -54,6 +58,9 @@ func (t *uniqueTracker) observe(s *sighting) {
 	case !have.absorb(s.channel, c):
 		if have.others == nil {
 			have.name = nameOf(s.by)
+		}
+		if have.others == nil || t.live && !have.fresh {
+			have.fresh = true
 			t.doubled = append(t.doubled, have)
 		}
 		have.others = append(have.others, c)

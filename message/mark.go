@@ -28,6 +28,14 @@ const (
 	MarkEnd      MarkKind = "end"
 	MarkProbe    MarkKind = "probe"
 	MarkSchema   MarkKind = "schema"
+	// MarkFence is a durable tap's word that it has told everything of a partition
+	// or queue that comes before Position. ID names it, where the tap can find it
+	// again in the queue.
+	MarkFence MarkKind = "fence"
+	// MarkAway tells that a tap has not read a channel since Since, and what it
+	// reads from now on may have waited; MarkBack, that nothing waits any more.
+	MarkAway MarkKind = "away"
+	MarkBack MarkKind = "back"
 )
 
 // Mark is a line of a recording that is no message.
@@ -35,15 +43,24 @@ type Mark struct {
 	Kind MarkKind
 	Seen time.Time
 
-	// Channel and Reason belong to a gap, and to a schema: that ID names in the
+	// Channel belongs to what a tap says. Reason belongs to a gap, and to a schema: that ID names in the
 	// channel's registry. Of a schema there is either what the registry has (JSON
 	// types), or the reason why it is not known.
 	Channel string
 	Reason  string
 	Schema  map[string]any
 
-	// The rest belongs to a scenario: what a run sent and expected. ID is the
-	// scenario's fresh id and Case its case (JSON types), so that a verify can
+	// Position belongs to a fence: the one that the next message will have. Kept,
+	// where it is set, is to be called once all events before the fence are kept
+	// for good: then the broker may forget them. It may be called from any
+	// goroutine, and never blocks for long.
+	Position Position
+	Kept     func()
+	// Since belongs to MarkAway.
+	Since time.Time
+
+	// The rest belongs to a scenario, but for the ID of a fence: what a run sent and
+	// expected. ID is the scenario's fresh id and Case its case (JSON types), so that a verify can
 	// judge the scenario's checks again.
 	Name    string
 	IDs     map[string]string

@@ -24,6 +24,16 @@ func (d *Decoder) mark() (*Mark, error) {
 	case MarkSchema:
 		err = d.schema(m)
 	case MarkEnd:
+	case MarkFence:
+		if err = d.copyTexts(texts{fChannel: &m.Channel, fID: &m.ID}); err == nil {
+			m.Position, err = d.position()
+		}
+	case MarkAway:
+		if err = d.copyTexts(texts{fChannel: &m.Channel}); err == nil {
+			m.Since, err = d.time(fTime)
+		}
+	case MarkBack:
+		err = d.copyTexts(texts{fChannel: &m.Channel})
 	default:
 		return nil, nil
 	}

@@ -219,6 +219,8 @@ func appendMark(dst []byte, m *Mark) ([]byte, error) {
 		dst = appendText(dst, "reason", m.Reason)
 	case MarkEnd:
 		dst, err = appendTime(dst, "seen", m.Seen)
+	case MarkFence, MarkAway, MarkBack:
+		return appendTapMark(dst, m)
 	case MarkSchema:
 		if dst, err = appendSchema(dst, m); err != nil {
 			return dst, err
@@ -226,6 +228,22 @@ func appendMark(dst []byte, m *Mark) ([]byte, error) {
 		dst, err = appendTime(dst, "seen", m.Seen)
 	default:
 		return dst, fmt.Errorf("a mark of the unknown kind %q", m.Kind)
+	}
+	return append(dst, '}', '\n'), err
+}
+
+// appendTapMark writes what a durable tap says of itself; dst has the kind.
+func appendTapMark(dst []byte, m *Mark) ([]byte, error) {
+	dst = appendText(dst, "channel", m.Channel)
+	if m.ID != "" {
+		dst = appendText(dst, "id", m.ID)
+	}
+	if m.Position.Kind != NoPosition {
+		dst = appendText(dst, "position", m.Position.String())
+	}
+	dst, err := appendTime(dst, "time", m.Since)
+	if err == nil {
+		dst, err = appendTime(dst, "seen", m.Seen)
 	}
 	return append(dst, '}', '\n'), err
 }

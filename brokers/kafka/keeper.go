@@ -144,6 +144,7 @@ func (t *tap) compare(ctx context.Context, name string, was *tapped, is topic) e
 			p.gaps = append(p.gaps, fmt.Sprintf("topic %s was deleted and made anew", name))
 			anew = false
 		}
+		p.fenced = !t.durable
 		t.c.log.Debug("new partition", "partition", s, "offset", offset)
 		was.parts[s.partition] = p
 		t.parked = append(t.parked, p)

@@ -23,6 +23,9 @@ type partition struct {
 	limit int32    // bytes to ask for
 	gaps  []string // to be told before the next message
 	lost  bool     // the broker has no such offset: ask what it has
+	// fenced tells that a durable tap has told where it begins; so has one that is
+	// not durable, which tells nothing.
+	fenced bool
 
 	// For everybody.
 	read    atomic.Int64 // all below has been sent to Events, or is never shown

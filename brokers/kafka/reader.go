@@ -71,7 +71,7 @@ func (r *reader) adopt() bool {
 	}
 	r.t.mu.Unlock()
 	for _, p := range fresh {
-		if !r.t.tell(p.channels, p.gaps...) {
+		if !r.t.tell(p.channels, p.gaps...) || !r.t.fence(p) {
 			return false
 		}
 		p.gaps = nil

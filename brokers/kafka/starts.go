@@ -7,6 +7,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/message"
 )
 
 // begin is where the tap of a partition begins.
@@ -68,4 +69,70 @@ func startAt(s spot, b begin, low, committed, offset int64) begin {
 		b.next = low
 	}
 	return b
+}
+
+// resume moves the starts to where an earlier tap has come to. A partition that it
+// did not know, of a topic that it did, is new: all of it is read.
+func (c *cluster) resume(ctx context.Context, starts map[spot]begin, channels map[string][]string, fences []message.Mark) error {
+	at := map[string]map[int32]int64{} // by topic
+	for topic, names := range channels {
+		at[topic] = reached(names, fences)
+	}
+	spots := map[spot]place{}
+	for s := range starts {
+		if len(at[s.topic]) > 0 {
+			spots[s] = place{leader: -1}
+		}
+	}
+	if len(spots) == 0 {
+		return nil
+	}
+	spots, err := c.relocate(ctx, spots)
+	if err != nil {
+		return err
+	}
+	low, err := c.offsets(ctx, spots, oldest)
+	if err != nil {
+		return err
+	}
+	for s := range spots {
+		b := starts[s]
+		offset, known := at[s.topic][s.partition]
+		switch {
+		case !known:
+			b.next = low[s]
+		case offset > b.end:
+			b.gaps = append(b.gaps, fmt.Sprintf("the log of %s ends at offset %d, and had been read up to %d: it was cut back, or the topic made anew", s, b.end, offset))
+		default:
+			b.gaps = nil
+			b = startAt(s, b, low[s], b.end, offset)
+		}
+		starts[s] = b
+	}
+	return nil
+}
+
+// reached is how far the channels of one topic were read, by partition: as far as
+// the one that is furthest behind.
+func reached(channels []string, fences []message.Mark) map[int32]int64 {
+	all := map[int32]int64{}
+	for i, channel := range channels {
+		of := map[int32]int64{}
+		for _, f := range fences {
+			if f.Channel == channel && f.Position.Kind == message.PartitionOffset {
+				of[f.Position.Partition] = f.Position.Offset
+			}
+		}
+		for p, offset := range of {
+			if have, ok := all[p]; i == 0 || ok && offset < have {
+				all[p] = offset
+			}
+		}
+		for p := range all {
+			if _, ok := of[p]; !ok {
+				delete(all, p)
+			}
+		}
+	}
+	return all
 }

@@ -15,12 +15,13 @@ import (
 
 // tap is an armed tap. The keeper and the readers are its goroutines.
 type tap struct {
-	tp     *tapper
-	c      *cluster
-	events chan<- message.Event
-	ctx    context.Context //nolint:containedctx // the life of the tap
-	cancel context.CancelFunc
-	work   sync.WaitGroup
+	tp      *tapper
+	c       *cluster
+	events  chan<- message.Event
+	durable bool
+	ctx     context.Context //nolint:containedctx // the life of the tap
+	cancel  context.CancelFunc
+	work    sync.WaitGroup
 
 	nudge   chan struct{} // wakes the keeper for parked partitions
 	waiters atomic.Int32  // how many CatchUps wait
@@ -53,7 +54,7 @@ type gap struct {
 // newTap makes a tap that reads nothing yet: every partition is parked.
 func newTap(tp *tapper, cfg brokers.TapConfig, topics map[string]*tapped) *tap {
 	t := &tap{
-		tp: tp, c: tp.c, events: cfg.Events, topics: topics,
+		tp: tp, c: tp.c, events: cfg.Events, durable: cfg.Durable, topics: topics,
 		nudge: make(chan struct{}, 1), surveying: make(chan struct{}, 1), readers: map[int32]*reader{}, moved: make(chan struct{}),
 	}
 	t.ctx, t.cancel = context.WithCancel(tp.c.ctx)
@@ -95,6 +96,21 @@ func (t *tap) tell(channels []string, gaps ...string) bool {
 	return true
 }
 
+// fence tells where a partition begins; false means that the tap is closed.
+func (t *tap) fence(p *partition) bool {
+	if p.fenced {
+		return true
+	}
+	p.fenced = true
+	for _, channel := range p.channels {
+		mark := &message.Mark{Kind: message.MarkFence, Seen: time.Now(), Channel: channel, Position: message.At(p.partition, p.next)}
+		if !t.emit(message.Event{Mark: mark}) {
+			return false
+		}
+	}
+	return true
+}
+
 // park gives a partition to the keeper.
 func (t *tap) park(p *partition, err error) {
 	t.c.log.Debug("parked", "partition", p.spot, "error", err)
@@ -118,6 +134,9 @@ func (t *tap) wake() {
 	t.moved = make(chan struct{})
 	t.mu.Unlock()
 }
+
+// Detach implements brokers.Detacher: on Kafka a tap leaves nothing anyway.
+func (t *tap) Detach(ctx context.Context) error { return t.Close(ctx) }
 
 // Close implements brokers.Tap.
 func (t *tap) Close(ctx context.Context) error {

@@ -41,7 +41,7 @@ func (tp *tapper) Tap(ctx context.Context, cfg brokers.TapConfig) (brokers.Tap, 
 	if err != nil {
 		return nil, err
 	}
-	topics, err := tp.arm(ctx, channels, cfg.Start)
+	topics, err := tp.arm(ctx, channels, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("tap: %w", err)
 	}
@@ -70,7 +70,7 @@ func byTopic(channels []brokers.Channel) (map[string][]string, error) {
 }
 
 // arm makes the partitions, each at its start.
-func (tp *tapper) arm(ctx context.Context, channels map[string][]string, start brokers.Start) (map[string]*tapped, error) {
+func (tp *tapper) arm(ctx context.Context, channels map[string][]string, cfg brokers.TapConfig) (map[string]*tapped, error) {
 	topics := map[string]*tapped{}
 	if len(channels) == 0 {
 		return topics, nil
@@ -90,8 +90,11 @@ func (tp *tapper) arm(ctx context.Context, channels map[string][]string, start b
 			spots[spot{name, id}] = at
 		}
 	}
-	starts, err := tp.c.starts(ctx, spots, start)
+	starts, err := tp.c.starts(ctx, spots, cfg.Start)
 	if err != nil {
+		return nil, err
+	}
+	if err := tp.c.resume(ctx, starts, channels, cfg.Resume); err != nil {
 		return nil, err
 	}
 	if err := tp.c.readable(ctx, spots, starts); err != nil {
@@ -99,7 +102,7 @@ func (tp *tapper) arm(ctx context.Context, channels map[string][]string, start b
 	}
 	for s, at := range spots {
 		p := newPartition(s, channels[s.topic], starts[s].next)
-		p.at, p.base, p.gaps = at, starts[s].end, starts[s].gaps
+		p.at, p.base, p.gaps, p.fenced = at, starts[s].end, starts[s].gaps, !cfg.Durable
 		topics[s.topic].parts[s.partition] = p
 	}
 	return topics, nil

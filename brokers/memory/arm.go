@@ -9,13 +9,14 @@ import (
 
 // readTopic reads every partition of a topic. The caller holds s.mu, here and
 // below.
-func (t *tap) readTopic(ch brokers.Channel, start brokers.Start) error {
+func (t *tap) readTopic(ch brokers.Channel, cfg brokers.TapConfig) error {
+	start := cfg.Start
 	topic := t.s.topics[ch.Topic]
 	if topic == nil {
 		return t.s.absent("topic", ch.Topic)
 	}
-	for _, p := range topic.partitions {
-		src := &partitionSource{channel: ch.Name, p: p}
+	for i, p := range topic.partitions {
+		src := &partitionSource{channel: ch.Name, p: p, number: int32(i), unfenced: cfg.Durable}
 		switch start.At {
 		case brokers.StartEnd:
 			src.next = p.end()
@@ -27,6 +28,11 @@ func (t *tap) readTopic(ch brokers.Channel, start brokers.Start) error {
 			src.next = p.since(start.Time)
 		default:
 			return fmt.Errorf("start at %q: there is no such start", start.At)
+		}
+		for _, f := range cfg.Resume {
+			if f.Channel == ch.Name && f.Position.Partition == src.number {
+				src.next = f.Position.Offset
+			}
 		}
 		t.sources = append(t.sources, src)
 	}

@@ -24,10 +24,20 @@ type source interface {
 type partitionSource struct {
 	channel string
 	p       *partition
+	number  int32
 	next    int64 // offset
+	// unfenced tells that a durable tap has not told yet where it begins.
+	unfenced bool
 }
 
 func (t *partitionSource) read(now time.Time) (message.Event, func()) {
+	if t.unfenced {
+		mark := &message.Mark{Kind: message.MarkFence, Seen: now, Channel: t.channel, Position: message.At(t.number, t.next)}
+		return message.Event{Mark: mark}, func() {
+			t.unfenced = false
+			t.p.changed.fire()
+		}
+	}
 	if t.next < t.p.oldest {
 		lost, oldest := t.next, t.p.oldest
 		reason := fmt.Sprintf("retention passed the tap: offsets %d to %d are gone", lost, oldest-1)
@@ -56,7 +66,7 @@ func (t *partitionSource) changed() <-chan struct{} { return t.p.changed.wait() 
 
 func (t *partitionSource) due() func() bool {
 	end := t.p.end()
-	return func() bool { return t.next < end }
+	return func() bool { return t.unfenced || t.next < end }
 }
 
 // queueSource reads a queue of the tap's own.

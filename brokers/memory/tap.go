@@ -116,6 +116,9 @@ func (t *tap) less(src source, left func() bool) <-chan struct{} {
 	return src.changed()
 }
 
+// Detach is Close: only topics are tapped durably, and nothing is created there.
+func (t *tap) Detach(ctx context.Context) error { return t.Close(ctx) }
+
 // Close stops reading and removes what the tap created. It never waits long:
 // no reader blocks once the tap stops.
 func (t *tap) Close(context.Context) error {

@@ -45,7 +45,7 @@ func (t *tapper) arm(ctx context.Context, armed *tap, cfg brokers.TapConfig) err
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("tap %s: %w", ch.Name, err)
 		}
-		if err := t.armChannel(armed, ch, cfg.Start); err != nil {
+		if err := t.armChannel(armed, ch, cfg); err != nil {
 			return fmt.Errorf("tap %s: %w", ch.Name, err)
 		}
 	}
@@ -53,12 +53,13 @@ func (t *tapper) arm(ctx context.Context, armed *tap, cfg brokers.TapConfig) err
 }
 
 // armChannel goes by the kind of the channel. The caller holds s.mu.
-func (t *tapper) armChannel(armed *tap, ch brokers.Channel, start brokers.Start) error {
+func (t *tapper) armChannel(armed *tap, ch brokers.Channel, cfg brokers.TapConfig) error {
+	start := cfg.Start
 	if err := check(ch); err != nil {
 		return err
 	}
 	if ch.Topic != "" {
-		return armed.readTopic(ch, start)
+		return armed.readTopic(ch, cfg)
 	}
 	if start.At != brokers.StartEnd {
 		return fmt.Errorf("start at %s: only a topic keeps what was before the tap", start.At)

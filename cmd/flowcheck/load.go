@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -28,6 +29,8 @@ type flowFlags struct {
 	offline bool
 	// seed is what test data is made from.
 	seed uint64
+	// salt goes into the hashes of masked values; "" is a fresh one.
+	salt string
 }
 
 func (f *flowFlags) register(cmd *cobra.Command) {
@@ -89,7 +92,7 @@ func count(n int, what string) string {
 func (a *app) options(flags *flowFlags) (flows.Options, error) {
 	opts := flows.Options{
 		Env: a.env, Vars: map[string]string{}, Brokers: map[string]string{}, Now: a.now, UUID: uuid.NewString,
-		Open: readBounded, ReadFile: readBounded, MaskSalt: salt(),
+		Open: readBounded, ReadFile: readBounded, MaskSalt: cmp.Or(flags.salt, salt()),
 		Offline: flags.offline, Seed: flags.seed, Codecs: formats.Open,
 	}
 	for _, v := range flags.vars {

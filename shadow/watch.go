@@ -1,0 +1,381 @@
+package shadow
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/flowcheck/flowcheck/correlate"
+	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/message"
+)
+
+// watch is one flow. Its goroutine owns everything here but the atomics:
+//
+//	in → masked → not told before → journal's writer
+//	                             └→ Live → records → ledger → watchers
+type watch struct {
+	index   int
+	cfg     *Config
+	flow    *flows.Flow
+	log     *slog.Logger
+	ledger  *ledger
+	in      chan []message.Event
+	live    *flows.Live
+	journal *journal // nil: nothing is kept
+	writer  *writer
+	lag     lag
+	began   time.Time
+
+	channels  map[string]int
+	tappers   []int // by channel
+	pending   []Record
+	replaying bool
+	waits     []bool // by channel: messages may have waited for the tap
+	tally     Tally
+	tallied   time.Time
+	marked    []time.Time // by channel: when the journal last had a word of its tap
+	trimming  chan trimmed
+	looked    time.Time // when it was last asked whether the journal can be trimmed
+
+	ready  chan struct{} // closed: where every tap began is in the journal
+	beaten map[int]bool  // tappers that have said that they had read everything
+	stop   chan struct{} // closed: take what there is, and end
+	err    error         // of run; read after it has ended
+	final  flows.LiveStats
+	broken atomic.Pointer[error]
+	shed   atomic.Int64 // chains to let go of
+	status *FlowStatus
+}
+
+// flowDir is the folder of a flow's journal: its name as far as a file may have
+// it, and a hash, since two may come out alike.
+func flowDir(state, flow string) string {
+	sum := sha256.Sum256([]byte(flow))
+	clean := make([]byte, 0, 40)
+	for _, c := range []byte(flow)[:min(len(flow), 40)] {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' {
+			clean = append(clean, c)
+		} else {
+			clean = append(clean, '_')
+		}
+	}
+	return filepath.Join(state, string(clean)+"-"+hex.EncodeToString(sum[:4]))
+}
+
+func newWatch(cfg *Config, index int, l *ledger) *watch {
+	f := cfg.Flows[index].Flow
+	w := &watch{
+		index: index, cfg: cfg, flow: f, log: cfg.Log.With("flow", f.Name), ledger: l, in: make(chan []message.Event, 16),
+		channels: map[string]int{}, waits: make([]bool, len(f.Channels)), marked: make([]time.Time, len(f.Channels)),
+		trimming: make(chan trimmed, 1), ready: make(chan struct{}), beaten: map[int]bool{}, stop: make(chan struct{}), began: cfg.Now(), lag: newLag(),
+		status: newFlowStatus(f),
+	}
+	for i := range f.Channels {
+		w.channels[f.Channels[i].Name] = i
+		w.tappers = append(w.tappers, cfg.Flows[index].Brokers[f.Channels[i].Broker])
+	}
+	return w
+}
+
+// open makes the flow's Live, from its journal where there is one.
+func (w *watch) open() error {
+	live := flows.LiveConfig{
+		Started: w.began, Tell: w.tell, Released: w.released,
+		MaxChains: max(1, w.cfg.Limits.Chains/len(w.cfg.Flows)), MaxEntries: w.cfg.Limits.Entries,
+	}
+	if w.cfg.State == "" {
+		w.live = flows.NewLive(w.flow, live)
+		return nil
+	}
+	var err error
+	if w.journal, err = openJournal(flowDir(w.cfg.State, w.flow.Name), w.flow.Name, w.began); err != nil {
+		return err
+	}
+	live.Started = w.journal.manifest.Started
+	w.live = flows.NewLive(w.flow, live)
+	if !w.journal.resumed() {
+		w.writer, err = startWriter(w.journal)
+		return err
+	}
+	w.replaying = true
+	if err = w.journal.replay(w.live); err != nil {
+		return err
+	}
+	w.replaying = false
+	w.writer, err = startWriter(w.journal)
+	stats := w.live.Stats()
+	w.log.Info("resumed", "kept", stats.Kept, "open", stats.Open, "alive", w.journal.alive)
+	return err
+}
+
+// resume tells, once the taps are armed, how they were away.
+func (w *watch) resume() {
+	if w.journal == nil || !w.journal.resumed() || w.journal.alive.IsZero() {
+		return
+	}
+	now := w.cfg.Now()
+	var marks []message.Event
+	for name, i := range w.channels {
+		m := &message.Mark{Kind: message.MarkAway, Channel: name, Since: w.journal.alive, Seen: now}
+		if c := w.journal.places[name]; c == nil || len(c.parts)+len(c.fences) == 0 {
+			m = &message.Mark{Kind: message.MarkGap, Channel: name, Seen: now, Reason: "flowcheck was not running, and this tap cannot go on where it was"}
+		}
+		w.waits[i] = true
+		marks = append(marks, message.Event{Mark: m})
+	}
+	w.take(marks)
+}
+
+// places are fences for the taps to go on with.
+func (w *watch) places() []message.Mark {
+	if w.journal == nil {
+		return nil
+	}
+	return w.journal.places.marks()
+}
+
+// The clock of a watch: how often it looks at chains, and tells how many closed.
+const (
+	lookEvery  = 100 * time.Millisecond
+	tallyEvery = 10 * time.Second
+	wordEvery  = 5 * time.Second // a word of each tap in the journal, at least
+)
+
+// run takes events until it is stopped.
+func (w *watch) run() {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	var failed chan error
+	if w.writer != nil {
+		failed = w.writer.failed
+	}
+	for w.err == nil {
+		select {
+		case batch := <-w.in:
+			w.take(batch)
+		case <-tick.C:
+			w.sweep()
+		case t := <-w.trimming:
+			w.trimmed(t)
+		case w.err = <-failed:
+		case <-w.stop:
+			for len(w.in) > 0 {
+				w.take(<-w.in)
+			}
+			return
+		}
+	}
+	err := w.err
+	w.broken.Store(&err)
+	for { // nothing more is judged; a hub that waits to hand on must not hang
+		select {
+		case <-w.in:
+		case <-w.stop:
+			return
+		}
+	}
+}
+
+// take takes a batch of events, which it may change.
+func (w *watch) take(batch []message.Event) {
+	var at places
+	if w.journal != nil {
+		at = w.journal.places
+	}
+	kept := w.new(batch, at)
+	if w.writer != nil && len(kept) > 0 {
+		w.writer.in <- kept
+	}
+	for _, e := range kept {
+		w.live.Add(e)
+		if w.writer == nil && e.Mark != nil && e.Mark.Kept != nil {
+			e.Mark.Kept()
+		}
+		if e.Mark != nil && e.Mark.Kind == message.MarkGap {
+			w.status.Gaps.Add(1)
+		}
+	}
+	w.status.Messages.Add(int64(len(kept)))
+	w.flush()
+}
+
+// new are the events of a batch that have not been told before, masked, and what
+// the hubs' words come to.
+func (w *watch) new(batch []message.Event, at places) []message.Event {
+	kept := make([]message.Event, 0, len(batch)+len(w.channels))
+	bytes := 0
+	for _, e := range batch {
+		if e.Mark != nil && e.Mark.Kind == markBeat {
+			kept = append(kept, w.beat(e.Mark)...)
+			continue
+		}
+		if e.Observation != nil {
+			e.Observation = w.flow.Masked(timely(e.Observation))
+			bytes += len(e.Observation.Payload)
+			w.note(e.Observation)
+		}
+		if at == nil || at.take(&e) {
+			kept = append(kept, e)
+		}
+	}
+	w.status.Bytes.Add(int64(bytes))
+	return kept
+}
+
+// note learns from a message how far its broker's clock is behind. One from before
+// the watch tells nothing: it is old.
+func (w *watch) note(o *message.Observation) {
+	i, ok := w.channels[o.Channel]
+	if !ok || o.Time.IsZero() || o.Time.Before(w.began) {
+		return
+	}
+	w.lag.note(w.tappers[i], o.Seen.Sub(o.Time))
+}
+
+// beat takes a tap's word that it had read all that there was at an instant.
+func (w *watch) beat(m *message.Mark) (marks []message.Event) {
+	tapper := int(m.Position.Offset)
+	for name, i := range w.channels {
+		if w.tappers[i] != tapper {
+			continue
+		}
+		w.live.ReadTo(i, correlate.InstantOf(w.lag.broker(m.Seen)))
+		if !w.waits[i] && m.Seen.Sub(w.marked[i]) < wordEvery {
+			continue
+		}
+		w.waits[i], w.marked[i] = false, m.Seen
+		marks = append(marks, message.Event{Mark: &message.Mark{Kind: message.MarkBack, Channel: name, Seen: m.Seen}})
+	}
+	if n := len(marks); n > 0 && !w.beaten[tapper] {
+		w.beaten[tapper] = true
+		if !slices.ContainsFunc(w.tappers, func(t int) bool { return !w.beaten[t] }) {
+			marks[n-1].Mark.Kept = func() { close(w.ready) }
+		}
+	}
+	return marks
+}
+
+// sweep has the Live look at its chains, and looks after the journal.
+func (w *watch) sweep() {
+	now := w.cfg.Now()
+	if n := w.shed.Swap(0); n > 0 {
+		gone := w.live.Shed(int(n))
+		w.status.Shed.Add(int64(gone))
+		w.log.Warn("memory is short: chains are forgotten before their time", "chains", gone)
+	}
+	w.live.Sweep(correlate.InstantOf(now))
+	w.count(now, false)
+	w.flush()
+	stats := w.live.Stats()
+	w.status.Kept.Store(int64(stats.Kept))
+	w.status.Open.Store(int64(stats.Open))
+	w.trim(now)
+}
+
+// tell is given the judgements of the Live.
+func (w *watch) tell(j *flows.Judgement) {
+	if j.Closed && !j.Again && !w.replaying {
+		w.tally.Total++
+		switch j.State {
+		case flows.Pass:
+			w.tally.Pass++
+		case flows.Fail:
+			w.tally.Fail++
+		case flows.NotKnown:
+			w.tally.Unknown++
+		}
+		for _, watcher := range w.cfg.Watchers {
+			watcher.Closed(w.flow.Name, j)
+		}
+	}
+	if len(j.Found)+len(j.Withdrawn)+len(j.Unknowns) > 0 {
+		w.pending = append(w.pending, recordsOf(w.flow.Name, j, w.cfg.Now())...)
+	}
+}
+
+// count puts the chains that have closed lately among the records.
+func (w *watch) count(now time.Time, all bool) {
+	if w.tally.Total == 0 || !all && now.Sub(w.tallied) < tallyEvery {
+		return
+	}
+	tally := w.tally
+	w.tally, w.tallied = Tally{}, now
+	w.pending = append(w.pending, Record{Time: now, Event: EventChains, Flow: w.flow.Name, Chains: &tally})
+}
+
+// flush tells what is new.
+func (w *watch) flush() {
+	if len(w.pending) == 0 || w.replaying {
+		return
+	}
+	fresh, err := w.ledger.add(net(w.pending))
+	w.pending = w.pending[:0]
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	for i := range fresh {
+		w.status.count(&fresh[i])
+		for _, watcher := range w.cfg.Watchers {
+			watcher.Told(&fresh[i])
+		}
+	}
+}
+
+// net leaves of several words on one finding the last: what was told and withdrawn
+// while a journal was read again has been told and withdrawn already.
+func net(records []Record) []Record {
+	last := map[string]int{}
+	for i := range records {
+		if records[i].ID != "" {
+			last[records[i].ID] = i
+		}
+	}
+	kept := records[:0]
+	for i, r := range records {
+		if r.ID == "" || last[r.ID] == i {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+func (w *watch) released(last correlate.Instant, outcome string, state flows.State) {
+	if w.journal != nil {
+		w.journal.released(last, outcome, state)
+	}
+}
+
+// close ends the watch, once run has. Chains that are open are not judged: they
+// are open still.
+func (w *watch) close() {
+	if w.writer != nil {
+		if err := w.writer.close(); err != nil && w.err == nil {
+			w.err = err
+		}
+	}
+	select {
+	case t := <-w.trimming:
+		w.trimmed(t)
+	default:
+	}
+	if w.err == nil {
+		w.live.Sweep(correlate.InstantOf(w.cfg.Now()))
+		if w.journal == nil {
+			w.live.CloseRules() // with a journal they go on
+		}
+		w.count(w.cfg.Now(), true)
+		w.flush()
+	}
+	w.final = w.live.Stats()
+	if w.journal != nil {
+		total := flows.ChainCounts{Outcomes: map[string]int{}}
+		add(&total, &w.journal.before)
+		add(&total, &w.final.Chains)
+		w.final.Chains = total
+	}
+}
