@@ -29,7 +29,13 @@ const (
 	segmentSize = 1 << 18 // what half a ref reaches
 	maxSegments = 1 << 16
 	word        = 4
+
+	// The header of a record is the ref of the one before it and its length, in two
+	// bytes or, where that is long, in eight more.
 	linkSize    = 4
+	shortHeader = linkSize + 2
+	longHeader  = shortHeader + 8
+	long        = 1<<16 - 1
 )
 
 func newStore() store { return store{segments: make([]segment, 1)} }
@@ -37,9 +43,16 @@ func newStore() store { return store{segments: make([]segment, 1)} }
 // add writes a record that follows before. It returns 0 where there is no more
 // room: beyond some 16 GB.
 func (s *store) add(before ref, record []byte) ref {
-	var header [linkSize + binary.MaxVarintLen64]byte
+	var header [longHeader]byte
 	binary.LittleEndian.PutUint32(header[:], uint32(before))
-	n := linkSize + binary.PutUvarint(header[linkSize:], uint64(len(record)))
+	n := shortHeader
+	if len(record) < long {
+		binary.LittleEndian.PutUint16(header[linkSize:], uint16(len(record)))
+	} else {
+		n = longHeader
+		binary.LittleEndian.PutUint16(header[linkSize:], long)
+		binary.LittleEndian.PutUint64(header[shortHeader:], uint64(len(record)))
+	}
 	size := n + len(record)
 	if s.head == 0 || cap(s.segments[s.head].data)-len(s.segments[s.head].data) < size {
 		if s.head = s.open(size); s.head == 0 {
@@ -96,10 +109,13 @@ func (s *store) peek(r ref) byte { return s.segments[r>>16].data[int(r&0xffff)*w
 
 func (s *store) bounds(r ref) (before ref, start, end int) {
 	at := int(r&0xffff) * word
-	data := s.segments[r>>16].data[at:]
-	size, n := binary.Uvarint(data[linkSize:])
-	start = at + linkSize + n
-	return ref(binary.LittleEndian.Uint32(data)), start, start + int(size)
+	header := s.segments[r>>16].data[at:]
+	before, start = ref(binary.LittleEndian.Uint32(header)), at+shortHeader
+	size := int(binary.LittleEndian.Uint16(header[linkSize:]))
+	if size == long {
+		size, start = int(binary.LittleEndian.Uint64(header[shortHeader:])), at+longHeader
+	}
+	return before, start, start + size
 }
 
 // remove gives up a record, and returns the one before it.

@@ -25,6 +25,9 @@ func TestTheStoreIsAList(t *testing.T) {
 			continue
 		}
 		size := rng.IntN(300)
+		if i%1000 == 1 {
+			size = long - 1 + rng.IntN(3)
+		}
 		if i%5000 == 0 {
 			size = segmentSize + i
 		}

@@ -12,15 +12,18 @@ import (
 type reader struct{ b []byte }
 
 func (r *reader) uint() uint64 {
+	if c := r.b[0]; c < 0x80 { // most are
+		r.b = r.b[1:]
+		return uint64(c)
+	}
 	n, size := binary.Uvarint(r.b)
 	r.b = r.b[size:]
 	return n
 }
 
 func (r *reader) int() int64 {
-	n, size := binary.Varint(r.b)
-	r.b = r.b[size:]
-	return n
+	n := r.uint()
+	return int64(n>>1) ^ -int64(n&1)
 }
 
 func (r *reader) byte() byte {
