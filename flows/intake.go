@@ -19,6 +19,7 @@ import (
 type intake struct {
 	flow     *Flow
 	channels map[string]int
+	scanners []*payload.Scanner // by channel
 	slots    []payload.Value
 	letters  bool // dead letters are kept whole
 	bodies   []payload.Value
@@ -54,6 +55,7 @@ func newIntake(f *Flow) *intake {
 	in := &intake{flow: f, channels: make(map[string]int, len(f.Channels)), reduced: &reduced{}}
 	for i := range f.Channels {
 		in.channels[f.Channels[i].Name] = i
+		in.scanners = append(in.scanners, payload.NewScanner(f.Channels[i].intake.paths))
 	}
 	return in
 }
@@ -134,7 +136,7 @@ func (in *intake) ScanBody(channel, line []byte, i int) (uint64, int, jsonscan.F
 	if ok {
 		plan := &in.flow.Channels[at].intake
 		if len(plan.order) > 0 && !plan.unwrap && plan.format != formatText && plan.format != formatBytes && plan.body == nil {
-			end, fault := plan.paths.Scan(line, i, jsonscan.MaxDepth-1, in.bodySlots(plan))
+			end, fault := in.scanners[at].Scan(line, i, jsonscan.MaxDepth-1, in.bodySlots(plan))
 			return in.scan, end, fault
 		}
 	}
