@@ -22,7 +22,7 @@ const (
 	// maxHeaderLine bounds the first line, so that a large file of another
 	// kind is refused at once.
 	maxHeaderLine = 1 << 20
-	readSize      = 256 << 10
+	readSize      = 64 << 10
 )
 
 // Reader reads a recording, uncompressed, line by line:
