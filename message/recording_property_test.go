@@ -216,7 +216,7 @@ func TestReaderBoundsItsLines(t *testing.T) {
 		}
 		r, _ = NewReader(strings.NewReader(header + line + end))
 		r.MaxLine = len(line) - 1
-		if _, err = r.Next(); err == nil || err.Error() != "line 2: the line is longer than allowed: more than 786486 bytes" {
+		if _, err = r.Next(); err == nil || err.Error() != "line 2: the line is longer than allowed: more than 196662 bytes" {
 			t.Fatalf("beyond the bound: %v", err)
 		}
 	}
