@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -112,34 +113,49 @@ func produce(t testing.TB, kafka, topic string, n int, body string) {
 // nothing keeps nobody from leaving.
 func TestAnInterruptWhileConnecting(t *testing.T) {
 	t.Parallel()
+	for scheme, address := range map[string]string{"kafka": "topic:", "amqp": "exchange:"} {
+		t.Run(scheme, func(t *testing.T) {
+			// A listener of its own: a client may connect more than once.
+			addr, connected := silence(t)
+			text := strings.Replace(fmt.Sprintf(waitingFlow, addr), "kafka://", scheme+"://", 1)
+			p := start(t, "run", write(t, "deaf.flow.yaml", strings.ReplaceAll(text, "topic:", address)))
+			select {
+			case <-connected:
+			case <-time.After(patience):
+				t.Fatalf("it has not connected: %s", &p.errs)
+			}
+			p.end(os.Interrupt, exitInterrupted)
+			p.says("interrupted before a verdict")
+		})
+	}
+}
+
+// silence takes connections, and says nothing; connected is closed with the
+// first.
+func silence(t *testing.T) (address net.Addr, connected chan struct{}) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	connected := make(chan net.Conn, 16)
+	connected = make(chan struct{})
+	over := make(chan struct{})
 	go func() {
-		for {
+		defer close(over)
+		for first := true; ; first = false {
 			conn, err := listener.Accept()
 			if err != nil {
-				close(connected)
 				return
 			}
-			connected <- conn
+			defer conn.Close()
+			if first {
+				close(connected)
+			}
 		}
 	}()
-	for _, scheme := range []string{"kafka", "amqp"} {
-		flow := write(t, "deaf.flow.yaml", strings.Replace(fmt.Sprintf(waitingFlow, listener.Addr()), "kafka://", scheme+"://", 1))
-		if scheme == "amqp" {
-			text, err := os.ReadFile(flow)
-			if err != nil {
-				t.Fatal(err)
-			}
-			flow = write(t, "deaf.flow.yaml", strings.ReplaceAll(string(text), "topic:", "exchange:"))
-		}
-		p := start(t, "run", flow)
-		defer func(conn net.Conn) { _ = conn.Close() }(<-connected)
-		p.end(os.Interrupt, exitInterrupted)
-		p.says("interrupted before a verdict")
-	}
+	t.Cleanup(func() {
+		listener.Close()
+		<-over
+	})
+	return listener.Addr(), connected
 }
