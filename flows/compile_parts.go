@@ -21,6 +21,7 @@ func (c *compiler) compileBrokers() {
 		if url, ok := c.opts.Brokers[broker.Name]; ok {
 			broker.URL = url
 		}
+		broker.Proxy, broker.ProxyTo = c.text(b.Proxy), c.text(b.ProxyTo)
 		broker.Lacking, c.lacking = c.lacking, false
 		c.flow.Brokers = append(c.flow.Brokers, broker)
 	}

@@ -56,6 +56,9 @@ type Flow struct {
 
 // Broker is one broker of the flow, with every ${…} evaluated.
 type Broker struct {
+	// Proxy is where flowcheck listens for the system, "" for nowhere, and ProxyTo
+	// where that passes on to.
+	Proxy, ProxyTo                                      string
 	Name, URL, Endpoint, Management, Username, Password string
 	TLS                                                 *source.TLS
 	SASL                                                SASL

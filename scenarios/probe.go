@@ -310,6 +310,8 @@ func (r *runner) tries(of *instance, name string) (tries []*try, why string) {
 		return r.replays(of)
 	case "restart":
 		return r.restarts(of)
+	case "cut":
+		return r.cuts()
 	default:
 		return nil, fmt.Sprintf("flowcheck does not serve the probe %s yet", name)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/message"
+	"github.com/flowcheck/flowcheck/scenarios/proxy"
 )
 
 // runner is one run. Its goroutine owns everything here but the taps.
@@ -24,6 +25,8 @@ type runner struct {
 	alone      []*instance // those that nothing else may run beside
 	probing    bool        // some scenario has probes to be tried
 	raws       raws
+	proxies    map[int]*proxy.Proxy // by broker
+	cutting    bool
 	active     []*instance
 	sent       chan sending
 	calling    int            // calls under way that begin scenarios

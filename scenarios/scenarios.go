@@ -38,6 +38,8 @@ type Config struct {
 	Only []string
 	// Probes names the probes to try; nil: those that the file asks for.
 	Probes []string
+	// Fault is how long the probe cut disturbs a connection; 0 is 2 s.
+	Fault time.Duration
 	// Parallel is how many scenarios are under way at once; at least 1.
 	Parallel int
 	// Schemas fetches what the channels' registries have; it may be nil where no
@@ -124,6 +126,10 @@ func Run(ctx context.Context, cfg Config) (result *flows.Result, stats Stats, er
 	if err := SetUp(ctx, cfg.Flow); err != nil {
 		return nil, stats, err
 	}
+	if err := r.startProxies(); err != nil {
+		return nil, stats, err
+	}
+	defer r.closeProxies()
 	defer func() {
 		switch closeErr := r.closeTaps(); {
 		case closeErr == nil:

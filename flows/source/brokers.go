@@ -11,6 +11,9 @@ type Broker struct {
 	TLS        *TLS  // nil where the file has none
 	SASL       *SASL // nil where the file has none
 
+	// Proxy is where flowcheck listens for the system, ProxyTo where it passes on to.
+	Proxy, ProxyTo Text
+
 	// Who to be on AWS.
 	Profile, RoleARN, ExternalID, WebIdentityTokenFile Text
 }
@@ -40,6 +43,8 @@ func brokerKeys() []key[Broker] {
 		field("password", val.text, func(b *Broker) *Text { return &b.Password }),
 		field("tls", val.tls, func(b *Broker) **TLS { return &b.TLS }),
 		field("sasl", val.sasl, func(b *Broker) **SASL { return &b.SASL }),
+		field("proxy", val.word, func(b *Broker) *Text { return &b.Proxy }),
+		field("proxy-to", val.word, func(b *Broker) *Text { return &b.ProxyTo }),
 		field("profile", val.word, func(b *Broker) *Text { return &b.Profile }),
 		field("role-arn", val.word, func(b *Broker) *Text { return &b.RoleARN }),
 		field("external-id", val.word, func(b *Broker) *Text { return &b.ExternalID }),

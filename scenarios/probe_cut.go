@@ -1,0 +1,91 @@
+package scenarios
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/flowcheck/flowcheck/scenarios/proxy"
+)
+
+// defaultFault is how long a connection is disturbed: long enough for a publisher or a
+// consumer to notice, and short of what libraries give up after.
+const defaultFault = 2 * time.Second
+
+// cuts disturb the connections between the system and each broker that has a
+// proxy: while the trigger is sent, and in mid-chain. Nothing else runs beside.
+func (r *runner) cuts() ([]*try, string) {
+	var tries []*try
+	for i := range r.cfg.Flow.Brokers {
+		p := r.proxies[i]
+		if p == nil {
+			continue
+		}
+		name := r.cfg.Flow.Brokers[i].Name
+		for _, f := range proxy.Faults() {
+			what := fmt.Sprintf("the system's connection to %s was %s", name, map[proxy.Fault]string{
+				proxy.Cut: "cut", proxy.Delay: "delayed by 300 ms", proxy.Stall: "stalled",
+			}[f])
+			tries = append(tries,
+				&try{name: fmt.Sprintf("%s %s", name, f), meanwhile: r.disturb(p, f, what+" while the trigger was sent")},
+				&try{name: fmt.Sprintf("%s %s in mid-chain", name, f), acts: []act{{inFlight, r.disturb(p, f, what+" in mid-chain")}}})
+		}
+	}
+	for _, t := range tries {
+		t.alone, t.disturbs = true, true
+	}
+	if len(tries) == 0 {
+		return nil, "no broker of the flow has a proxy that the system connects through: add proxy: 127.0.0.1:PORT to one"
+	}
+	return tries, ""
+}
+
+// disturb disturbs a connection for a while.
+func (r *runner) disturb(p *proxy.Proxy, f proxy.Fault, what string) func(context.Context, *sending) error {
+	return func(ctx context.Context, s *sending) error {
+		if !p.Used() {
+			return fmt.Errorf("the system does not connect through the proxy at %s", p.Address())
+		}
+		if err := p.Disturb(f); err != nil {
+			return err
+		}
+		lasts := cmp.Or(r.cfg.Fault, defaultFault)
+		timer := time.NewTimer(lasts)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		s.marks = append(s.marks, r.actMark(s.instance, what+" for "+lasts.String()))
+		return errors.Join(p.Restore(context.WithoutCancel(ctx), f), ctx.Err())
+	}
+}
+
+// startProxies starts the proxies of the flow, where a probe is to use them.
+func (r *runner) startProxies() error {
+	r.proxies = map[int]*proxy.Proxy{}
+	for _, in := range r.all {
+		r.cutting = r.cutting || slices.Contains(in.probes, "cut")
+	}
+	for i := range r.cfg.Flow.Brokers {
+		b := &r.cfg.Flow.Brokers[i]
+		if b.Proxy == "" || !r.cutting {
+			continue
+		}
+		p, err := proxy.Start(b.Proxy, b.Behind())
+		if err != nil {
+			return fmt.Errorf("broker %s: %w", b.Name, err)
+		}
+		r.proxies[i] = p
+	}
+	return nil
+}
+
+func (r *runner) closeProxies() {
+	for _, p := range r.proxies {
+		p.Close()
+	}
+}
