@@ -113,8 +113,23 @@ func (e *env) makeTopic(t testing.TB, name string, partitions int32, configs ...
 	if err != nil {
 		t.Fatalf("create topic: %v", err)
 	}
-	t.Cleanup(func() { _ = e.admin.DeleteTopic(name) })
+	t.Cleanup(func() { e.dropTopic(t, name) })
 	e.hasPartitions(t, name, partitions)
+}
+
+// dropTopic deletes a topic and waits until the broker lists it no more, so that
+// the next test does not see it go. A cluster that is gone is no error.
+func (e *env) dropTopic(t testing.TB, name string) {
+	if e.admin.DeleteTopic(name) != nil {
+		return
+	}
+	eventually(t, "the topic is gone", func() string {
+		all, err := e.admin.ListTopics()
+		if _, there := all[name]; there && err == nil {
+			return name + " is there"
+		}
+		return ""
+	})
 }
 
 // grow gives a topic more partitions. A producer or client made afterwards knows
