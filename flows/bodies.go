@@ -47,6 +47,9 @@ const (
 // returns the message as expressions see it: with what its envelope says among
 // the headers.
 func (in *intake) decode(plan *intakePlan, o *message.Observation) *message.Observation {
+	if plan.body == nil && plan.key == nil {
+		return o
+	}
 	in.decoded = decoded{}
 	inner := o
 	if plan.body != nil && o.Payload != nil {
@@ -54,7 +57,7 @@ func (in *intake) decode(plan *intakePlan, o *message.Observation) *message.Obse
 		v, err := in.flow.decodeBody(plan, &b)
 		in.decoded.body = v
 		in.note(false, in.flow.unmasked(err), o.Payload)
-		if len(b.Headers) != len(o.Headers) {
+		if len(b.Headers) > len(o.Headers) {
 			with := *o
 			with.Headers = b.Headers
 			inner = &with
@@ -102,13 +105,17 @@ func (in *intake) note(key bool, err error, data []byte) {
 	}
 	var lost *payload.Unavailable
 	var fault *payload.Fault
-	p := problem{text: "cannot be decoded: " + err.Error(), shown: payload.Dump(data), declared: true, key: key}
+	reason := err.Error()
+	if within, ok := strings.CutPrefix(reason, "body"); ok && key {
+		reason = "key" + within
+	}
+	p := problem{text: "cannot be decoded: " + reason, shown: payload.Dump(data), declared: true, key: key}
 	switch {
 	case errors.As(err, &lost):
 		in.reduced.lost = lost.Reason
 		return
 	case errors.As(err, &fault) && fault.Violation:
-		p.text, p.shown = "violates its schema: "+err.Error(), fault.Reason
+		p.text, p.shown = "violates its schema: "+reason, fault.Reason
 	}
 	if in.decoded.problem.text == "" {
 		in.decoded.problem = p
@@ -154,11 +161,21 @@ func (m *Mask) covers(path string) bool {
 	return len(names) > len(m.Path) && slices.Equal(names[1:len(m.Path)+1], m.Path)
 }
 
-// wholeBody is the decoded body, whatever the channel's format.
-func (in *intake) wholeBody(plan *intakePlan, o *message.Observation) (payload.Value, bool) {
-	if plan.body != nil {
-		return in.decoded.body, in.decoded.problem.text == ""
+// tree is a hash of the decoded body, whatever its format; 0 where nothing asks
+// for it, or there is none.
+func (in *intake) tree(plan *intakePlan, o *message.Observation) uint64 {
+	switch {
+	case !plan.tree:
+		return 0
+	case plan.body != nil:
+		if in.decoded.problem.text != "" {
+			return 0
+		}
+		return treeHash(in.decoded.body)
 	}
 	v, err := payload.Decode(o.Payload)
-	return v, err == nil
+	if err != nil {
+		return 0
+	}
+	return treeHash(v)
 }

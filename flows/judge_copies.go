@@ -3,6 +3,7 @@ package flows
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/flowcheck/flowcheck/correlate"
 )
@@ -42,6 +43,9 @@ func strayFinding(ch *Channel, e *correlate.Entry, evidence []Evidence) Finding 
 	case correlate.Malformed:
 		f.Kind, f.Text, f.Actual = Malformed, e.Detail.Text, e.Detail.Shown
 		f.Expected = "a body in the channel's format"
+		if strings.HasPrefix(f.Text, "a key") {
+			f.Expected = "a key in the channel's key-format"
+		}
 	default:
 		f.Kind, f.Text = Unexpected, "a message on "+ch.Name+" is no step of the flow"
 		f.Expected = "only the flow's steps"

@@ -204,6 +204,7 @@ func (s *send) trigger(f *Flow, frame *expression.Frame) (*Trigger, error) {
 		t.Message.Properties[name] = headerValue(v, true)
 	}
 	t.Message.Headers = append(append(t.Message.Headers, key.Headers...), body.Headers...)
+	t.say(ch, body.ContentType)
 	t.Partition, err = s.partitionNumber(frame)
 	return t, err
 }
@@ -231,6 +232,26 @@ func (s *send) partitionNumber(frame *expression.Frame) (*int32, error) {
 	}
 	p := int32(n)
 	return &p, nil
+}
+
+// say tells what a body is, unless the scenario does.
+func (t *Trigger) say(ch *Channel, contentType string) {
+	const name = "content-type"
+	if contentType == "" {
+		return
+	}
+	if ch.intake.keyless {
+		if t.Message.Properties == nil {
+			t.Message.Properties = map[string]any{}
+		}
+		if _, ok := t.Message.Properties[name]; !ok {
+			t.Message.Properties[name] = contentType
+		}
+		return
+	}
+	if _, ok := t.Message.Header(name); !ok {
+		t.Message.Headers = append(t.Message.Headers, message.Header{Name: name, Value: contentType})
+	}
 }
 
 // keyBytes is the key as the channel's key-format has it; the zero Encoded is

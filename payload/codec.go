@@ -23,12 +23,12 @@ type Body struct {
 	Line int
 }
 
-// Encoded is what a Codec made of a value: the payload, and the headers and
-// properties that tell what it is.
+// Encoded is what a Codec made of a value: the payload, and the headers and the
+// content type ("" is not said) that tell what it is.
 type Encoded struct {
-	Data       []byte
-	Headers    []message.Header
-	Properties map[string]any
+	Data        []byte
+	Headers     []message.Header
+	ContentType string
 }
 
 // Codec turns the bodies, or the keys, of one channel into Values and back. It

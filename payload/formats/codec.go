@@ -128,6 +128,9 @@ func (c *codec) IsJSONText() bool {
 
 // Encode implements payload.Codec.
 func (c *codec) Encode(v payload.Value) (payload.Encoded, error) {
+	if c.envelope != nil && (c.envelope.within == nil || !c.envelope.within(v)) {
+		return payload.Encoded{Data: c.packed(payload.AppendJSON(nil, v)), ContentType: c.envelope.contentType}, nil
+	}
 	ref := c.subject()
 	e, err := c.engine(&ref, 0)
 	if err != nil {
@@ -157,10 +160,15 @@ func (c *codec) Encode(v payload.Value) (payload.Encoded, error) {
 			return payload.Encoded{}, err
 		}
 	}
+	return payload.Encoded{Data: c.packed(data), Headers: headers}, nil
+}
+
+// packed puts the encodings around a body.
+func (c *codec) packed(data []byte) []byte {
 	for _, u := range slices.Backward(c.unpack) {
 		data = u.pack(data)
 	}
-	return payload.Encoded{Data: data, Headers: headers}, nil
+	return data
 }
 
 // subject is the schema that encoding takes.

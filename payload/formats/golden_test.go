@@ -139,7 +139,7 @@ func TestGolden(t *testing.T) {
 func TestGoldenCutOff(t *testing.T) {
 	for _, g := range goldens(t) {
 		c, whole := g.codec(t), g.body(t)
-		for i := range whole.Data {
+		for i := 0; i < len(whole.Data); i += 1 + len(whole.Data)/40 {
 			for _, data := range [][]byte{whole.Data[:i], append(bytes.Clone(whole.Data), 0), bent(whole.Data, i)} {
 				_, err := c.Decode(&payload.Body{Data: data, Headers: whole.Headers})
 				var fault *payload.Fault
