@@ -153,20 +153,6 @@ func (a *Audit) Add(e message.Event) {
 	}
 }
 
-// doubt tells of a message of which not all is known. It is as good as lost:
-// before what comes after it, as a tap's gap would be.
-func (a *Audit) doubt(r *reduced) {
-	e, channel := &r.Entry, a.flow.Channels[r.channel].Name
-	if r.dear {
-		a.horizon.Lost(r.channel, e.Seen, fmt.Sprintf("%s: the flow's expressions cost more than they may on the message at %s", channel, e.Position))
-		a.allStir = true
-	}
-	if r.lost != "" {
-		a.horizon.Lost(r.channel, e.Seen, fmt.Sprintf("%s: the message at %s cannot be decoded: %s", channel, e.Position, r.lost))
-		a.allStir = true
-	}
-}
-
 // take takes a message, which has told before how far its tap has read.
 func (a *Audit) take(r *reduced) {
 	m, e := &r.Message, &r.Entry
@@ -177,7 +163,6 @@ func (a *Audit) take(r *reduced) {
 		return
 	}
 	a.noteLoss(r)
-	a.doubt(r)
 	if a.cfg.Excerpt == nil && !a.horizon.Read(r.channel, e.Position, e.Time, e.Seen) {
 		a.read.again(a.flow, r)
 		return

@@ -47,9 +47,6 @@ const (
 // returns the message as expressions see it: with what its envelope says among
 // the headers.
 func (in *intake) decode(plan *intakePlan, o *message.Observation) *message.Observation {
-	if plan.body == nil && plan.key == nil {
-		return o
-	}
 	in.decoded = decoded{}
 	inner := o
 	if plan.body != nil && o.Payload != nil {
@@ -161,21 +158,11 @@ func (m *Mask) covers(path string) bool {
 	return len(names) > len(m.Path) && slices.Equal(names[1:len(m.Path)+1], m.Path)
 }
 
-// tree is a hash of the decoded body, whatever its format; 0 where nothing asks
-// for it, or there is none.
-func (in *intake) tree(plan *intakePlan, o *message.Observation) uint64 {
-	switch {
-	case !plan.tree:
-		return 0
-	case plan.body != nil:
-		if in.decoded.problem.text != "" {
-			return 0
-		}
-		return treeHash(in.decoded.body)
+// wholeBody is the decoded body, whatever the channel's format.
+func (in *intake) wholeBody(plan *intakePlan, o *message.Observation) (payload.Value, bool) {
+	if plan.body != nil {
+		return in.decoded.body, in.decoded.problem.text == ""
 	}
 	v, err := payload.Decode(o.Payload)
-	if err != nil {
-		return 0
-	}
-	return treeHash(v)
+	return v, err == nil
 }

@@ -71,7 +71,6 @@ func (c *compiler) compileIntake(from *source.Channel, to *Channel) {
 	plan.when = c.messageProgram(at, from.When)
 	plan.messageID = c.messageProgram(at, from.MessageID)
 	plan.idField = c.idField(from.MessageID)
-	c.compileMessageID(at, from.MessageID, plan)
 	plan.original = c.messageProgram(at, from.Original)
 	switch from.Time.Value {
 	case "":
@@ -108,15 +107,6 @@ func (c *compiler) idField(t source.Text) *expression.Field {
 		return nil
 	}
 	return &expr.Uses[0].Field
-// compileMessageID compiles message-id:, and notes where it is a field.
-func (c *compiler) compileMessageID(channel int, t source.Text, plan *intakePlan) {
-	plan.messageID = c.messageProgram(channel, t)
-	if !t.IsSet() || plan.messageID == nil {
-		return
-	}
-	if expr := c.parse(t, c.messageScope()); len(expr.Uses) == 1 && expr.Uses[0].Field.String() == t.Value {
-		plan.idField = &expr.Uses[0].Field
-	}
 }
 
 // messageProgram compiles an expression that sees one message of the channel

@@ -156,22 +156,17 @@ func (in *intake) read(channel int, o *message.Observation) (m *correlate.Messag
 		o = unwrapped(o)
 	}
 	r.key, r.payload = o.Key, o.Payload
-	o = in.decode(plan, o)
+	if plan.body != nil || plan.key != nil {
+		o = in.decode(plan, o)
+	}
 	problem := in.extract(ch, o)
-	if r.lost != "" || plan.when != nil && !in.test(plan.when) {
+	if r.lost != "" {
+		return nil, false
+	}
+	if plan.when != nil && !in.test(plan.when) {
 		return nil, false
 	}
 	in.begin(plan, channel, o)
-	m.Entry = correlate.Entry{
-		Step: correlate.NoStep, Channel: int16(channel), Position: o.Position,
-		Time: in.time(plan, o), Seen: correlate.InstantOf(o.Seen),
-		Body: xxhash.Sum64(o.Payload), Tombstone: o.Payload == nil,
-		HasKey: o.Key != nil, Producer: o.ProducerClock && plan.clock == clockBroker,
-	}
-	if o.Key != nil {
-		m.Entry.Key = xxhash.Sum64(o.Key)
-	}
-	m.Entry.Tree = in.tree(plan, o)
 	in.identify(plan, m)
 	in.match(plan, m)
 	in.detail(ch, problem)
@@ -290,18 +285,6 @@ func (in *intake) plainBody(plan *intakePlan, data []byte) {
 	}
 }
 
-// keyField is the key, decoded or as text.
-func (in *intake) keyField(ch *Channel, o *message.Observation) payload.Value {
-	switch {
-	case o.Key == nil:
-		return payload.Value{}
-	case ch.intake.key != nil:
-		return in.decoded.key
-	default:
-		return textOf(string(o.Key))
-	}
-}
-
 // field reads one part of a message that is not its body.
 func (in *intake) field(ch *Channel, f expression.Field, o *message.Observation) payload.Value {
 	switch f.Source {
@@ -314,7 +297,6 @@ func (in *intake) field(ch *Channel, f expression.Field, o *message.Observation)
 		return payload.OfBool(o.Payload == nil)
 	case expression.Key:
 		return in.keyField(ch, f, o)
-		return in.keyField(ch, o)
 	case expression.Channel:
 		return payload.OfString(ch.Name)
 	case expression.Position:
