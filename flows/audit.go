@@ -17,7 +17,8 @@ type AuditConfig struct {
 	// OwnOnly judges only the chains of scenarios: what a run does. A recording
 	// that has scenario marks sets it by itself.
 	OwnOnly bool
-	// Probes keeps whole messages, so that what probes set off can be compared.
+	// Probes keeps whole messages, so that what probes set off can be compared, and
+	// a report can show them.
 	Probes bool
 	// MaxChains, MaxEntries (of a chain) and MaxKeys (of a rule) bound the memory; 0
 	// is a default.

@@ -129,6 +129,7 @@ func (a *Audit) timeline(c *correlate.Chain, v *Verdict) {
 		if e.Step != correlate.NoStep {
 			m.Step = a.flow.Steps[e.Step].Name
 		}
+		m.Payload = a.payloadOf(e.Seq)
 		if e.Copy {
 			m.Note = "a retry or dead-letter copy"
 		}

@@ -283,7 +283,7 @@ func (a *Audit) timelineOfOwn(c *correlate.Chain, v *Verdict, own map[uint64]boo
 		}
 		m := Moment{
 			Channel: a.flow.Channels[e.Channel].Name, Position: e.Position, Time: e.Time, Seen: e.Seen,
-			Note: "sent by the probe",
+			Note: "sent by the probe", Payload: a.payloadOf(e.Seq),
 		}
 		if e.Step != correlate.NoStep {
 			m.Step = a.flow.Steps[e.Step].Name

@@ -127,6 +127,14 @@ type keeper struct {
 // maxKeptBytes bounds what is kept of messages that are no probe's.
 const maxKeptBytes = 256 << 20
 
+// payloadOf is the payload of a message that is kept; nil of any other.
+func (a *Audit) payloadOf(seq uint64) []byte {
+	if k := a.keep.all[seq]; k != nil {
+		return k.payload
+	}
+	return nil
+}
+
 // keepForProbes keeps a message where probes may ask for it.
 func (a *Audit) keepForProbes(r *reduced, c correlate.Number) {
 	if !a.cfg.Probes {

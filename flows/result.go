@@ -94,6 +94,8 @@ type Moment struct {
 	Channel, Step string
 	Position      message.Position
 	Time, Seen    correlate.Instant
+	// Payload is the message's, where the audit keeps whole messages; else nil.
+	Payload []byte
 	// Note says what is odd about it: a copy, a double.
 	Note string
 }

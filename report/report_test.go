@@ -95,6 +95,37 @@ func failing() *flows.Result {
 	}
 }
 
+// probed has a scenario with probes: one of each verdict.
+func probed() *flows.Result {
+	r := passing()
+	r.State = flows.Fail
+	r.Chains.Total, r.Chains.Fail = 3, 1
+	r.Scenarios[0].Name = "an order's way"
+	again := flows.Deed{What: "the trigger was sent again at once", Channel: "orders", Position: offset(0, 9)}
+	r.Scenarios[0].Probes = []flows.ProbeResult{
+		{Name: "duplicate", State: flows.Fail, Noise: []string{"paid body.at"}, Tries: []flows.TryResult{
+			{Name: "at once", State: flows.Fail, Chains: []string{"o-3"}, Did: []flows.Deed{again}, Text: "not-idempotent: the trigger was sent again at once, and paid came 2 times instead of once"},
+			{Name: "in flight", Chains: []string{"o-4"}, Text: "no effect more than the 1 message of the scenario itself"},
+		}},
+		{Name: "late", Tries: []flows.TryResult{{Name: "the trigger after paid", Chains: []string{"o-5"}, Text: "no effect more"}}},
+		{Name: "reorder", Off: true, Reason: "one order has no order"},
+		{Name: "cut", State: flows.NotKnown, Reason: "no broker of the flow has a proxy"},
+	}
+	r.Findings = []flows.Finding{{
+		Kind: flows.NotIdempotent, Chain: "o-3", IDs: map[string]string{"order": "o-3"}, Step: "paid", Probe: "duplicate, at once",
+		Text:     "the trigger was sent again at once, and paid came 2 times instead of once",
+		Expected: "paid once, as in the scenario itself", Actual: "2 times", Evidence: []flows.Evidence{{Channel: "payments", Position: offset(1, 5)}},
+	}}
+	r.Unknowns = []flows.Unknown{{Chain: "o-1", Probe: "cut", Reason: "probe cut of \"an order's way\": no broker of the flow has a proxy"}}
+	r.Timelines = map[string][]flows.Moment{"o-3": {
+		{Channel: "orders", Step: "placed", Position: offset(0, 8), Time: at(0), Seen: at(2), Payload: []byte(`{"orderId":"o-3","card":{"cardNumber":4111},"apiKey":"k"}`)},
+		{Channel: "orders", Step: "placed", Position: offset(0, 9), Time: at(3), Seen: at(4), Note: "sent by the probe", Payload: []byte("not json ```\n</details>")},
+		{Channel: "payments", Step: "paid", Position: offset(1, 4), Time: at(20), Seen: at(21), Payload: bytes.Repeat([]byte("é"), 1500)},
+		{Channel: "payments", Step: "paid", Position: offset(1, 5), Time: at(30), Seen: at(31), Payload: []byte{0xff}},
+	}}
+	return r
+}
+
 // unjudged could not be run.
 func unjudged() *flows.Result {
 	return &flows.Result{
@@ -117,12 +148,15 @@ func hostile() *flows.Result {
 
 // TestGolden compares each report of each result with what it was.
 func TestGolden(t *testing.T) {
-	results := map[string]*flows.Result{"passing": passing(), "failing": failing(), "unjudged": unjudged(), "hostile": hostile()}
+	results := map[string]*flows.Result{"passing": passing(), "failing": failing(), "unjudged": unjudged(), "hostile": hostile(), "probed": probed()}
 	for name, r := range results {
 		for kind, write := range map[string]func(io.Writer) error{
 			"txt":  func(w io.Writer) error { return report.Text(w, r, report.TextOptions{Timing: "1.2s in all"}) },
 			"ansi": func(w io.Writer) error { return report.Text(w, r, report.TextOptions{Color: true}) },
 			"json": func(w io.Writer) error { return report.JSON(w, r) },
+			"md": func(w io.Writer) error {
+				return report.Markdown(w, r, report.MarkdownOptions{Repeat: "flowcheck run order.flow.yaml"})
+			},
 			"xml": func(w io.Writer) error {
 				var s report.Suites
 				s.Add(r)

@@ -20,7 +20,7 @@ func (r *runner) arm(ctx context.Context) error {
 	}
 	started := r.cfg.Now()
 	r.stats.Armed = started.Sub(r.began)
-	r.audit = flows.NewAudit(r.cfg.Flow, flows.AuditConfig{Mode: "run", Started: started, OwnOnly: true, Probes: r.probing})
+	r.audit = flows.NewAudit(r.cfg.Flow, flows.AuditConfig{Mode: "run", Started: started, OwnOnly: true, Probes: r.probing || r.cfg.Whole})
 	if r.cfg.Record == nil {
 		return nil
 	}

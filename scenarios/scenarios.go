@@ -40,6 +40,8 @@ type Config struct {
 	Probes []string
 	// Fault is how long the probe cut disturbs a connection; 0 is 2 s.
 	Fault time.Duration
+	// Whole keeps whole messages for the report, probes or not.
+	Whole bool
 	// Parallel is how many scenarios are under way at once; at least 1.
 	Parallel int
 	// Schemas fetches what the channels' registries have; it may be nil where no

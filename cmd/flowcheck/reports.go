@@ -32,7 +32,7 @@ func (f *reportFlags) served() []string {
 }
 
 // reportKinds are the reports that --report takes.
-var reportKinds = []string{"text", "json", "junit"}
+var reportKinds = []string{"text", "json", "junit", "markdown"}
 
 func (f *reportFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.reports, "report", nil,
@@ -58,6 +58,8 @@ func alternatives(all []string) string {
 type reportPlan struct {
 	color string
 	out   []reportTarget
+	// repeat is the command that judges the flow once more.
+	repeat string
 }
 
 type reportTarget struct{ kind, path string }
@@ -94,6 +96,19 @@ func (f *reportFlags) parse() (*reportPlan, error) {
 	return plan, nil
 }
 
+// whole reports whether a report shows whole messages.
+func (p *reportPlan) whole() bool {
+	return slices.ContainsFunc(p.out, func(t reportTarget) bool { return t.kind == "markdown" })
+}
+
+// shellWord is an argument as a shell takes it.
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsAny(s, " \t\n'\"\\$`*?[](){}<>|&;#~!") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 // reporter writes the reports of one command, which may have several flows:
 // text and JSON one after the other, JUnit as one file with a suite for each.
 type reporter struct {
@@ -121,9 +136,12 @@ func (r *reporter) add(result *flows.Result, timing string) error {
 			return err
 		}
 		terminal := t.path == "-" && r.app.outIsTerminal
-		if t.kind == "json" {
+		switch t.kind {
+		case "json":
 			err = report.JSON(w, result)
-		} else {
+		case "markdown":
+			err = report.Markdown(w, result, report.MarkdownOptions{Repeat: r.plan.repeat})
+		default:
 			if r.shown {
 				fmt.Fprintln(w)
 			}

@@ -22,6 +22,7 @@ type runFlags struct {
 	reports  reportFlags
 	only     []string
 	probes   []string
+	whole    bool // a report shows whole messages
 	parallel int
 	record   string
 	plan     bool
@@ -88,7 +89,8 @@ func (a *app) run(ctx context.Context, files []string, flags *runFlags) error {
 		return a.printPlans(ctx, loaded)
 	}
 	reports := a.newReporter(plan)
-	for _, flow := range loaded {
+	for i, flow := range loaded {
+		plan.repeat, flags.whole = "flowcheck run "+shellWord(files[i]), plan.whole()
 		if err = a.runFlow(ctx, flow, flags, reports); err != nil {
 			break
 		}
@@ -201,7 +203,7 @@ func (a *app) runScenarios(ctx context.Context, flow *flows.Flow, sys *system, f
 	progress := a.newProgress()
 	cfg := scenarios.Config{
 		Flow: flow, Tappers: sys.tappers, Publishers: sys.publishers, Channels: sys.channels,
-		Only: onlyOf(flags.only, flow), Probes: flags.probes, Parallel: flags.parallel, Progress: progress.show,
+		Only: onlyOf(flags.only, flow), Probes: flags.probes, Whole: flags.whole, Parallel: flags.parallel, Progress: progress.show,
 		Schemas: a.registries(),
 		Now:     a.now, NewID: newScenarioID, Log: a.logger(flags.verbose),
 	}

@@ -43,10 +43,11 @@ Exit code 0 pass, 1 fail, 2 bad input, 3 unknown.`,
 			if err != nil {
 				return err
 			}
-			result, err := a.verify(cmd.Context(), flow, args[1])
+			result, err := a.verify(cmd.Context(), flow, args[1], out.whole())
 			if err != nil {
 				return err
 			}
+			out.repeat = "flowcheck verify " + shellWord(args[0]) + " " + shellWord(args[1])
 			return a.reportOne(result, out)
 		},
 	}
@@ -55,11 +56,11 @@ Exit code 0 pass, 1 fail, 2 bad input, 3 unknown.`,
 	return cmd
 }
 
-// verify reads a recording through an audit.
-func (a *app) verify(ctx context.Context, flow *flows.Flow, name string) (*flows.Result, error) {
+// verify reads a recording through an audit; whole keeps messages for the report.
+func (a *app) verify(ctx context.Context, flow *flows.Flow, name string, whole bool) (*flows.Result, error) {
 	var result *flows.Result
 	err := a.reading(name, flow, func(reader *message.Reader) error {
-		audit := flows.NewAudit(flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started, Probes: reader.Header().Probes})
+		audit := flows.NewAudit(flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started, Probes: reader.Header().Probes || whole})
 		if err := feed.Feed(ctx, reader, audit); err != nil {
 			return err
 		}
