@@ -2,7 +2,7 @@
 # RabbitMQ where only root may install it. internal/withbrokers installs, starts and stops them.
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo check format test bench fuzz campaign shop-bugs tools clean
+.PHONY: crash-campaign help build demo check format test bench fuzz campaign shop-bugs tools clean
 
 PKG      ?= ./...
 FUZZTIME ?= 30s
@@ -49,6 +49,9 @@ fuzz: ## fuzz each target for FUZZTIME (30s)
 
 campaign: ## the property tests on CHAINS (1000000) generated chains, drawn from SEED
 	go test ./flows -count=1 -timeout 3h -v -run '^TestCampaign$$' -campaign.chains=$(CHAINS) -campaign.seed=$(SEED)
+
+crash-campaign: build ## a shadow killed 200 times under load finds what one finds that is left alone
+	$(BROKERS) -only kafka -- go run ./internal/crashcampaign -flowcheck bin/flowcheck
 
 shop-bugs: build ## the shop on the real brokers, each of its bugs switched on in turn
 	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./examples/shop/bugs -flowcheck bin/flowcheck

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/message"
 )
 
@@ -91,6 +92,30 @@ func (p places) fence(m *message.Mark) {
 		}
 		c.fences = append(c.fences, kept)
 	}
+}
+
+// resumable reports whether a tap of the channel can go on where it was.
+func (p places) resumable(channel string) bool {
+	c := p[channel]
+	return c != nil && (len(c.fences) > 0 || slices.ContainsFunc(c.parts, func(part partPlace) bool { return part.kind == message.PartitionOffset }))
+}
+
+// counted is, by the flow's channels, how many messages of a queue the taps have
+// counted. A stream has places of its own.
+func (p places) counted(f *flows.Flow) []int64 {
+	all := make([]int64, len(f.Channels))
+	for i := range f.Channels {
+		c := p[f.Channels[i].Name]
+		if c == nil || f.Channels[i].Stream != "" {
+			continue
+		}
+		for _, part := range c.parts {
+			if part.kind == message.Sequence {
+				all[i] = part.next - 1
+			}
+		}
+	}
+	return all
 }
 
 // marks are fences that say the same, the last word on each partition last.

@@ -35,7 +35,8 @@ type watch struct {
 	tappers   []int // by channel
 	pending   []Record
 	replaying bool
-	waits     []bool // by channel: messages may have waited for the tap
+	waits     []bool  // by channel: messages may have waited for the tap
+	counted   []int64 // by channel: what earlier taps had counted, where a tap counts its messages
 	tally     Tally
 	tallied   time.Time
 	marked    []time.Time // by channel: when the journal last had a word of its tap
@@ -71,7 +72,7 @@ func newWatch(cfg *Config, index int, l *ledger) *watch {
 	f := cfg.Flows[index].Flow
 	w := &watch{
 		index: index, cfg: cfg, flow: f, log: cfg.Log.With("flow", f.Name), ledger: l, in: make(chan []message.Event, 16),
-		channels: map[string]int{}, waits: make([]bool, len(f.Channels)), marked: make([]time.Time, len(f.Channels)),
+		channels: map[string]int{}, waits: make([]bool, len(f.Channels)), counted: make([]int64, len(f.Channels)), marked: make([]time.Time, len(f.Channels)),
 		trimming: make(chan trimmed, 1), ready: make(chan struct{}), beaten: map[int]bool{}, stop: make(chan struct{}), began: cfg.Now(), lag: newLag(),
 		status: newFlowStatus(f),
 	}
@@ -107,6 +108,7 @@ func (w *watch) open() error {
 		return err
 	}
 	w.replaying = false
+	w.counted = w.journal.places.counted(w.flow)
 	w.writer, err = startWriter(w.journal)
 	stats := w.live.Stats()
 	w.log.Info("resumed", "kept", stats.Kept, "open", stats.Open, "alive", w.journal.alive)
@@ -122,7 +124,7 @@ func (w *watch) resume() {
 	var marks []message.Event
 	for name, i := range w.channels {
 		m := &message.Mark{Kind: message.MarkAway, Channel: name, Since: w.journal.alive, Seen: now}
-		if c := w.journal.places[name]; c == nil || len(c.parts)+len(c.fences) == 0 {
+		if !w.journal.places.resumable(name) {
 			m = &message.Mark{Kind: message.MarkGap, Channel: name, Seen: now, Reason: "flowcheck was not running, and this tap cannot go on where it was"}
 		}
 		w.waits[i] = true
@@ -216,6 +218,7 @@ func (w *watch) new(batch []message.Event, at places) []message.Event {
 		}
 		if e.Observation != nil {
 			e.Observation = w.flow.Masked(timely(e.Observation))
+			w.countOn(e.Observation)
 			bytes += len(e.Observation.Payload)
 			w.note(e.Observation)
 		}
@@ -225,6 +228,14 @@ func (w *watch) new(batch []message.Event, at places) []message.Event {
 	}
 	w.status.Bytes.Add(int64(bytes))
 	return kept
+}
+
+// countOn has the count of a queue go on where the last tap's ended: a tap counts
+// what it reads, from 1.
+func (w *watch) countOn(o *message.Observation) {
+	if i, ok := w.channels[o.Channel]; ok && w.counted[i] > 0 && o.Position.Kind == message.Sequence {
+		o.Position.Offset += w.counted[i]
+	}
 }
 
 // note learns from a message how far its broker's clock is behind. One from before

@@ -39,8 +39,9 @@ found to a file of JSON Lines, until Ctrl-C, a TERM signal or --for has passed.
 Nothing is published to the system.
 
 With --state it goes on after a restart or a crash where it was: each finding is
-told once. Its queues on RabbitMQ and SNS then stay for the next start, and expire
-by themselves. One process uses a state folder at a time.
+told once. On RabbitMQ and SNS, what comes while it does not run is not seen, and
+the chains that it may concern are unknown. One process uses a state folder at a
+time.
 
 Exit code: 0 pass, 1 fail (a finding stands), 2 bad input, 3 unknown.`,
 		Example: `  flowcheck shadow flows/*.yaml --state /var/lib/flowcheck
