@@ -69,6 +69,11 @@ func campaign(ctx context.Context, o options) error {
 			return err
 		}
 	}
+	// A chain of the first seconds may have begun before the taps did, which did not
+	// begin at the same moment.
+	if err := rest(ctx, 8*time.Second); err != nil {
+		return err
+	}
 	began := time.Now()
 	loading, end := context.WithCancel(ctx)
 	sent := make(chan error, 1)
@@ -89,11 +94,8 @@ func campaign(ctx context.Context, o options) error {
 func killing(ctx context.Context, victim *shadow, o options) error {
 	rng := rand.New(rand.NewPCG(o.seed, 2)) //nolint:gosec // moments, no secrets
 	for n := range o.kills {
-		timer := time.NewTimer(time.Duration(rng.IntN(1500)) * time.Millisecond)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := rest(ctx, time.Duration(rng.IntN(1500))*time.Millisecond); err != nil {
+			return err
 		}
 		victim.kill()
 		if err := victim.start(ctx); err != nil {
@@ -101,6 +103,18 @@ func killing(ctx context.Context, victim *shadow, o options) error {
 		}
 	}
 	return nil
+}
+
+// rest waits.
+func rest(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // shadow is a flowcheck process.
