@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -15,40 +13,47 @@ import (
 // openChains is how many chains are open when their memory is measured.
 const openChains = 100_000
 
-// bytesPerChain is the heap that an open chain of two messages takes, the fields
-// that expressions need and the index by ids included.
-func bytesPerChain(flow *flows.Flow, name string) (float64, error) {
+// chainSizes is the heap that a chain takes, in bytes, the fields that
+// expressions need and the index by ids included.
+type chainSizes struct {
+	open   float64 // of two messages
+	closed float64 // of four, complete and only remembered
+}
+
+func sizeOfChains(flow *flows.Flow, name string) (sizes chainSizes, err error) {
 	f, err := os.Create(name)
 	if err != nil {
-		return 0, err
+		return sizes, err
 	}
 	defer f.Close()
 	cfg := workload.Config{Chains: openChains, Open: 3 * openChains, FaultRate: 1e-9}
 	if _, err := workload.Write(f, cfg); err != nil {
-		return 0, err
+		return sizes, err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return 0, err
+		return sizes, err
 	}
 	reader, err := message.NewReader(f)
 	if err != nil {
-		return 0, err
+		return sizes, err
 	}
 	before := heap()
 	audit := flows.NewAudit(flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started})
-	for range 2 * openChains {
+	for n := 1; n <= 4*openChains; n++ {
 		event, err := reader.Next()
 		if err != nil {
-			return 0, err
+			return sizes, err
 		}
 		audit.Add(event)
-	}
-	used := heap() - before
-	if _, err := reader.Next(); err != nil && !errors.Is(err, io.EOF) {
-		return 0, fmt.Errorf("read on: %w", err)
+		switch n {
+		case 2 * openChains:
+			sizes.open = float64(heap()-before) / openChains
+		case 4 * openChains:
+			sizes.closed = float64(heap()-before) / openChains
+		}
 	}
 	runtime.KeepAlive(audit)
-	return float64(used) / openChains, nil
+	return sizes, nil
 }
 
 func heap() int64 {
