@@ -62,6 +62,7 @@ type Audit struct {
 	judge    judge
 	trackers []tracker // by rule; nil for latency
 	spans    []*latencies
+	spreads  []Spread // by step; nil before the first chain
 
 	scenarios []*scenarioRun
 	byID      map[correlate.ID][]*scenarioRun
@@ -277,6 +278,7 @@ func (a *Audit) Result() *Result {
 	a.reportRules()
 	a.reportRereads()
 	a.reportScenarios()
+	a.reportSpreads()
 	unplaced := 0
 	for e := range a.engine.Unplaced {
 		if e.Step != correlate.NoStep {

@@ -87,6 +87,7 @@ func (a *Audit) count(c *correlate.Chain, v *Verdict) {
 	if a.cfg.Judged != nil {
 		a.cfg.Judged(Judged{Chain: c, Verdict: v, Entries: a.judge.order})
 	}
+	a.spread()
 	r := &a.result
 	r.Chains.Total++
 	r.Undecided += v.Undecided

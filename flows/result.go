@@ -27,6 +27,8 @@ type Result struct {
 	// NearMisses are, for missing steps, messages that came close: by chain and
 	// step.
 	NearMisses map[NearKey]NearMiss
+	// Spreads are the times of the steps, over all chains judged.
+	Spreads []Spread
 	// Compared is nil but for a comparison.
 	Compared *Compared
 }

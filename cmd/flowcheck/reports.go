@@ -32,7 +32,7 @@ func (f *reportFlags) served() []string {
 }
 
 // reportKinds are the reports that --report takes.
-var reportKinds = []string{"text", "json", "junit", "markdown"}
+var reportKinds = []string{"text", "json", "junit", "html", "markdown"}
 
 func (f *reportFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.reports, "report", nil,
@@ -110,25 +110,26 @@ func shellWord(s string) string {
 }
 
 // reporter writes the reports of one command, which may have several flows:
-// text and JSON one after the other, JUnit as one file with a suite for each.
+// text and JSON one after the other, JUnit and HTML as one file for all.
 type reporter struct {
 	app    *app
 	plan   *reportPlan
 	open   map[string]*os.File
 	suites *report.Suites
+	page   *report.Page
 	shown  bool // standard output has a text report already
 	worst  flows.State
 }
 
 func (a *app) newReporter(plan *reportPlan) *reporter {
-	return &reporter{app: a, plan: plan, open: map[string]*os.File{}, suites: &report.Suites{}}
+	return &reporter{app: a, plan: plan, open: map[string]*os.File{}, suites: &report.Suites{}, page: &report.Page{}}
 }
 
 // add reports one flow.
 func (r *reporter) add(result *flows.Result, timing string) error {
 	r.worst = max(r.worst, result.State)
 	for _, t := range r.plan.out {
-		if t.kind == "junit" {
+		if t.kind == "junit" || t.kind == "html" {
 			continue // written whole, by close
 		}
 		w, err := r.writer(t)
@@ -153,6 +154,7 @@ func (r *reporter) add(result *flows.Result, timing string) error {
 		}
 	}
 	r.suites.Add(result)
+	r.page.Add(result)
 	return nil
 }
 
@@ -189,13 +191,14 @@ func (r *reporter) writer(t reportTarget) (io.Writer, error) {
 func (r *reporter) close() error {
 	var errs []error
 	for _, t := range r.plan.out {
-		if t.kind != "junit" || r.suites.Empty() {
+		write := map[string]func(io.Writer) error{"junit": r.suites.Write, "html": r.page.Write}[t.kind]
+		if write == nil || r.suites.Empty() {
 			continue
 		}
 		w, err := r.writer(t)
 		if err == nil {
-			if err = r.suites.Write(w); err != nil {
-				err = fmt.Errorf("report junit=%s: %w", t.path, err)
+			if err = write(w); err != nil {
+				err = fmt.Errorf("report %s=%s: %w", t.kind, t.path, err)
 			}
 		}
 		errs = append(errs, err)
