@@ -15,7 +15,7 @@ func TestTheStoreIsAList(t *testing.T) {
 	s := newStore()
 	var last [50]ref
 	var want [50][][]byte
-	for i := range 30_000 {
+	for i := range 8_000 {
 		n := rng.IntN(len(last))
 		if rng.IntN(10) == 0 {
 			for r := last[n]; r != 0; {
@@ -25,10 +25,10 @@ func TestTheStoreIsAList(t *testing.T) {
 			continue
 		}
 		size := rng.IntN(300)
-		if i%1000 == 1 {
+		if i%500 == 1 {
 			size = long - 1 + rng.IntN(3)
 		}
-		if i%5000 == 0 {
+		if i%2000 == 0 {
 			size = segmentSize + i
 		}
 		record := bytes.Repeat([]byte{byte(i)}, size)
@@ -97,7 +97,7 @@ func TestCompactingChangesNothing(t *testing.T) {
 // others.
 func TestMemoryIsGivenBack(t *testing.T) {
 	e := NewEngine(Config{Remember: 1000})
-	for i := range 1_000_000 {
+	for i := range 500_000 {
 		m := ids(id(order, fmt.Sprint(i)))
 		if i%500 == 0 {
 			m.IDs[0].Value = "for ever"
@@ -108,7 +108,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	if used := e.store.live; e.store.held > 3*used+64*segmentSize {
 		t.Errorf("%d bytes hold %d", e.store.held, used)
 	}
-	if n := len(e.Lookup(id(order, "for ever")).Entries); n != 2000 {
+	if n := len(e.Lookup(id(order, "for ever")).Entries); n != 1000 {
 		t.Errorf("%d of its messages are kept", n)
 	}
 }
