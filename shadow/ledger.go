@@ -203,6 +203,21 @@ func (l *ledger) add(records []Record) ([]Record, error) {
 	return fresh, nil
 }
 
+// inherited are the findings of chains that stood when the file was opened, by
+// chain: a process that has ended told them, and this one may have to take them
+// back.
+func (l *ledger) inherited(flow string) map[string][]Record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := map[string][]Record{}
+	for _, r := range l.account(flow).standing {
+		if r.Chain != "" && r.Rule == "" {
+			all[r.Chain] = append(all[r.Chain], r)
+		}
+	}
+	return all
+}
+
 // summary is what the ledger says of a flow.
 func (l *ledger) summary(flow string, to *FlowSummary) {
 	l.mu.Lock()

@@ -105,3 +105,21 @@ func TestWithoutAStateNothingIsKept(t *testing.T) {
 		t.Fatalf("%v, %+v", run.err, s.Flows[0])
 	}
 }
+
+// TestWhatADeadProcessToldIsTakenBack: a message that was missing came while nobody
+// watched, so that the new process never misses it.
+func TestWhatADeadProcessToldIsTakenBack(t *testing.T) {
+	r := newRig(t)
+	first := r.start(r.config(r.state))
+	r.produce("orders", map[string]any{"order": "o-1", "amount": 5})
+	until(t, "missing", func() bool { return kinds(findings(t, r.state)) == "finding missing o-1" })
+	first.end()
+	r.produce("payments", map[string]any{"order": "o-1", "amount": 5, "seq": 1})
+	second := r.start(r.config(r.state))
+	until(t, "late, and no longer missing", func() bool {
+		return kinds(findings(t, r.state)) == "finding late o-1\nfinding missing o-1\nwithdrawn missing o-1"
+	})
+	if s := second.end(); s.Flows[0].Findings != 1 {
+		t.Fatalf("%+v", s.Flows[0])
+	}
+}

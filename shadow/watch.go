@@ -34,6 +34,7 @@ type watch struct {
 	channels  map[string]int
 	tappers   []int // by channel
 	pending   []Record
+	inherited map[string][]Record // findings that an earlier process told, of chains not judged since
 	replaying bool
 	waits     []bool  // by channel: messages may have waited for the tap
 	counted   []int64 // by channel: what earlier taps had counted, where a tap counts its messages
@@ -103,7 +104,7 @@ func (w *watch) open() error {
 		w.writer, err = startWriter(w.journal)
 		return err
 	}
-	w.replaying = true
+	w.replaying, w.inherited = true, w.ledger.inherited(w.flow.Name)
 	if err = w.journal.replay(w.live); err != nil {
 		return err
 	}
@@ -304,8 +305,29 @@ func (w *watch) tell(j *flows.Judgement) {
 			watcher.Closed(w.flow.Name, j)
 		}
 	}
+	if j.Closed && len(w.inherited) > 0 {
+		w.disown(j)
+	}
 	if len(j.Found)+len(j.Withdrawn)+len(j.Unknowns) > 0 {
 		w.pending = append(w.pending, recordsOf(w.flow.Name, j, w.cfg.Now())...)
+	}
+}
+
+// disown takes back what an earlier process found in a chain, and the first
+// judgement of this one does not: it may have ended between the two.
+func (w *watch) disown(j *flows.Judgement) {
+	chain, _ := j.Name()
+	told, ok := w.inherited[chain]
+	if !ok {
+		return
+	}
+	delete(w.inherited, chain)
+	for _, r := range told {
+		still := slices.ContainsFunc(j.Found, func(f flows.Finding) bool { return flows.FindingID(w.flow.Name, &f) == r.ID })
+		if !still {
+			r.Time, r.Event, r.Timeline = w.cfg.Now(), EventWithdrawn, nil
+			w.pending = append(w.pending, r)
+		}
 	}
 }
 
