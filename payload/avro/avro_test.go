@@ -29,7 +29,7 @@ const all = `{"type":"record","name":"Order","namespace":"shop","fields":[
  {"name":"num","type":["null","long","double"]}
 ]}`
 
-func TestProbe(t *testing.T) {
+func TestGoesBothWays(t *testing.T) {
 	s, err := Compile(all)
 	if err != nil {
 		t.Fatal(err)
@@ -43,13 +43,21 @@ func TestProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := s.Decode(data)
-	t.Logf("%s %v\n%x", payload.Plain(got), err, data)
+	if err != nil || lost(v, got, "body") != "" {
+		t.Errorf("got %s, %v", payload.Plain(got), err)
+	}
+	for _, name := range []string{"z", "id", "total", "fee", "day", "at", "at6", "clock", "clock6", "status", "raw", "gid", "tags"} {
+		if !payload.Equal(got.Member(name), v.Member(name)) {
+			t.Errorf("%s: %s became %s", name, payload.Plain(v.Member(name)), payload.Plain(got.Member(name)))
+		}
+	}
 	for _, bad := range []string{`{"type":"array","items":"null"}`, `{"type":"array","items":{"type":"record","name":"R","fields":[]}}`} {
 		s, err := Compile(bad)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = s.Decode([]byte{0x80, 0x80, 0x80, 0x80, 0x80, 0x01, 0})
-		t.Log(err)
+		if _, err = s.Decode([]byte{0x80, 0x80, 0x80, 0x80, 0x80, 0x01, 0}); err == nil {
+			t.Errorf("%s: an array of %d items of no bytes passes", bad, 1<<34)
+		}
 	}
 }

@@ -52,7 +52,11 @@ func Open(s payload.Setup) (payload.Codec, error) {
 	if s.Schema.Message == "" {
 		s.Schema.File, s.Schema.Message, _ = strings.Cut(s.Schema.File, "#")
 	}
-	if s.Format == "" && !s.Registry {
+	document, isDocument, err := openAsyncAPI(s)
+	if err != nil {
+		return nil, err
+	}
+	if s.Format == "" && !s.Registry && !isDocument {
 		s.Format = formatOf(s.Schema.File)
 	}
 	f, ok := byName()[s.Format]
@@ -63,7 +67,6 @@ func Open(s payload.Setup) (payload.Codec, error) {
 		return nil, errors.New("a subject and a version are a registry's: say registry: URL")
 	}
 	c := &codec{setup: s}
-	var err error
 	if c.unpack, err = unpackers(s.Encodings); err != nil {
 		return nil, err
 	}
@@ -75,6 +78,9 @@ func Open(s payload.Setup) (payload.Codec, error) {
 	}
 	if s.Registry {
 		return c, c.useRegistry(f)
+	}
+	if c.local = document; isDocument {
+		return c, nil
 	}
 	c.local, err = f.open(s)
 	return c, err

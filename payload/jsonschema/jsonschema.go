@@ -30,6 +30,8 @@ type Source struct {
 	// Doc is the document, as JSON or a Go value of JSON types.
 	Text string
 	Doc  any
+	// Draft7: a schema without $schema is of draft 7, as AsyncAPI's are.
+	Draft7 bool
 	// References are documents that it refers to by name.
 	References []payload.Reference
 	// ReadFile reads what it refers to by relative path; nil: there are no files.
@@ -49,6 +51,9 @@ const base = "flowcheck:///"
 func Compile(src Source) (*Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.UseLoader(loader{src.ReadFile})
+	if src.Draft7 {
+		c.DefaultDraft(jsonschema.Draft7)
+	}
 	for _, ref := range src.References {
 		doc, err := jsonschema.UnmarshalJSON(strings.NewReader(ref.Text))
 		if err != nil {
