@@ -67,13 +67,10 @@ func (a *app) demo(ctx context.Context, name string) error {
 		return input(fmt.Errorf("--bug %s: no such bug; see flowcheck demo --list-bugs", name))
 	}
 	bug := shop.Bugs[i]
-	if bug.Probe != "" {
-		return input(fmt.Errorf("--bug %s: it takes the probe %s: start the shop with go run ./examples/shop/serve -bug %s", name, bug.Probe, name))
-	}
 	fmt.Fprintf(a.out, "A small shop runs inside this process: orders and payments on Kafka, shipments\n"+
 		"with retries on RabbitMQ, mails on SNS and SQS. Its flow file is examples/shop/%s.\n\n"+
 		"1. The shop as it should be\n\n", bug.File())
-	result, err := a.demoRun(ctx, shop.Bug{Flow: bug.Flow})
+	result, err := a.demoRun(ctx, shop.Bug{Flow: bug.Flow, Probe: bug.Probe})
 	if err != nil {
 		return err
 	}
@@ -108,6 +105,10 @@ func (a *app) demoRun(ctx context.Context, bug shop.Bug) (result *flows.Result, 
 		return nil, err
 	}
 	opts.Env = maps.Clone(opts.Env)
+	if opts.Env == nil {
+		opts.Env = map[string]string{}
+	}
+	opts.Env["SHOP"] = embedded.control.URL
 	opts.Brokers = embedded.urls
 	text, err := shop.Flows.ReadFile(bug.File())
 	if err != nil {
@@ -123,7 +124,7 @@ func (a *app) demoRun(ctx context.Context, bug shop.Bug) (result *flows.Result, 
 	if err != nil {
 		return nil, err
 	}
-	result, stats, err := a.runScenarios(ctx, flow, sys, &runFlags{parallel: defaultParallel})
+	result, stats, err := a.runScenarios(ctx, flow, sys, &runFlags{parallel: defaultParallel, probes: probesOf(bug)})
 	if err != nil {
 		return nil, err
 	}
@@ -131,11 +132,20 @@ func (a *app) demoRun(ctx context.Context, bug shop.Bug) (result *flows.Result, 
 	return result, r.add(result, timing(stats))
 }
 
+// probesOf are the probes that the demo tries.
+func probesOf(bug shop.Bug) []string {
+	if bug.Probe == "" {
+		return nil
+	}
+	return []string{bug.Probe}
+}
+
 // embedded is the shop on brokers inside this process.
 type embedded struct {
 	cluster *kfake.Cluster
 	server  *memory.Server
 	shop    *shop.Shop
+	control *shop.Control
 	urls    map[string]string
 }
 
@@ -156,11 +166,14 @@ func startEmbedded(ctx context.Context, bug string) (*embedded, error) {
 		cluster.Close()
 		return nil, fmt.Errorf("start the shop: %w", err)
 	}
+	if e.control, err = shop.ListenControl(ctx, "127.0.0.1:0", e.shop); err != nil {
+		return nil, errors.Join(err, e.shop.Close())
+	}
 	return e, nil
 }
 
 func (e *embedded) close() error {
-	err := e.shop.Close()
+	err := errors.Join(e.control.Close(), e.shop.Close())
 	e.cluster.Close()
 	return err
 }
