@@ -2,10 +2,11 @@
 # RabbitMQ where only root may install it. internal/withbrokers installs, starts and stops them.
 
 .DEFAULT_GOAL := help
-.PHONY: crash-campaign help build demo check format test bench fuzz campaign shop-bugs tools clean
+.PHONY: crash-campaign help build demo check format test bench fuzz campaign shop-bugs matrix tools clean
 
 PKG      ?= ./...
 FUZZTIME ?= 30s
+SHARDS   ?= 3
 CHAINS   ?= 1000000
 SEED     ?= 1
 # The race detector needs a C compiler.
@@ -55,6 +56,13 @@ crash-campaign: build ## a shadow killed 200 times under load finds what one fin
 
 shop-bugs: build ## the shop on the real brokers, each of its bugs switched on in turn
 	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./examples/shop/bugs -flowcheck bin/flowcheck
+
+matrix: build ## each bug of the shop, each flow and probe, on the real brokers; SHARDS=3 side by side, MATRIX=-load for more
+	go build -o bin/ ./internal/withbrokers ./examples/shop/matrix
+	@pids=; for i in $$(seq $(SHARDS)); do \
+		bin/withbrokers -only kafka,rabbitmq,ministack -- bin/matrix run -shard $$i/$(SHARDS) -results bin/matrix-$$i.jsonl $(MATRIX) & \
+		pids="$$pids $$!"; \
+	done; code=0; for p in $$pids; do wait $$p || code=1; done; bin/matrix table bin/matrix-*.jsonl && exit $$code
 
 tools: $(TOOLS) ## build the linters into bin/
 

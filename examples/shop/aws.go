@@ -23,8 +23,11 @@ type awsMails struct {
 	options  MailOptions
 }
 
-// ConnectAWS connects the shop to SNS and SQS, or an emulator at endpoint.
-func ConnectAWS(ctx context.Context, region, endpoint string) (Mails, error) {
+// region is where the shop is, unless an emulator is everywhere.
+const region = "eu-west-1"
+
+// connectAWS connects the shop to SNS and SQS, or an emulator at endpoint.
+func connectAWS(ctx context.Context, endpoint string) (*awsMails, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region))
 	if err != nil {
 		return nil, fmt.Errorf("shop: aws: %w", err)

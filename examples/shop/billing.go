@@ -74,7 +74,7 @@ func (s *Shop) bill(ctx context.Context, r record) error {
 			return err
 		}
 	}
-	if s.has(bugRacyDedup) {
+	if s.has(bugRacyDedup) && !strings.HasPrefix(o.Account, closed) {
 		return s.billUnguarded(ctx, r, o)
 	}
 	allowed := billingAttempts

@@ -36,7 +36,7 @@ func StartOn(ctx context.Context, env Environment, cfg Config) (s *Shop, closeSh
 	if err != nil {
 		return nil, nil, err
 	}
-	mails, err := ConnectAWS(ctx, "eu-west-1", env.AWSEndpoint)
+	mails, err := connectAWS(ctx, env.AWSEndpoint)
 	if err != nil {
 		return nil, nil, errors.Join(err, closeTasks())
 	}

@@ -57,6 +57,11 @@ const (
 	queueParked      = "shipping.parked"
 	queueOther       = "shipping.other"
 
+	groupBilling       = "billing"
+	groupShipping      = "shipping"
+	groupProfiles      = "profiles"
+	groupProfilesRetry = "profiles-retry"
+
 	topicMail         = "customer-mail"
 	topicLetters      = "letters"
 	topicMailFailures = "mail-failures"
@@ -209,7 +214,7 @@ func (s *Shop) start(ctx context.Context) error {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	ready := make(chan struct{}, 4)
-	shipping := member{group: "shipping", topic: topicPayments, ready: ready, handle: s.ship, ackFirst: s.has(bugAckFirst)}
+	shipping := member{group: groupShipping, topic: topicPayments, ready: ready, handle: s.ship, ackFirst: s.has(bugAckFirst)}
 	if s.has(bugLatest) {
 		shipping.group, shipping.forgets = fmt.Sprintf("shipping-%d", time.Now().UnixNano()), true
 	}
@@ -219,14 +224,14 @@ func (s *Shop) start(ctx context.Context) error {
 		}
 	}
 	s.service("billing", func() error {
-		return events.consume(run, member{group: "billing", topic: topicOrders, ready: ready, handle: s.bill, parallel: s.has(bugRacyDedup)})
+		return events.consume(run, member{group: groupBilling, topic: topicOrders, ready: ready, handle: s.bill, parallel: s.has(bugRacyDedup)})
 	})
 	s.service("shipping", func() error { return events.consume(run, shipping) })
 	s.service("profiles", func() error {
-		return events.consume(run, member{group: "profiles", topic: topicAddresses, ready: ready, handle: s.profile})
+		return events.consume(run, member{group: groupProfiles, topic: topicAddresses, ready: ready, handle: s.profile})
 	})
 	s.service("profiles again", func() error {
-		return events.consume(run, member{group: "profiles-retry", topic: topicAddressesRetry, ready: ready, handle: s.retryProfile})
+		return events.consume(run, member{group: groupProfilesRetry, topic: topicAddressesRetry, ready: ready, handle: s.retryProfile})
 	})
 	s.service("courier", func() error {
 		return s.cfg.Tasks.Consume(run, TaskConsumer{

@@ -132,6 +132,9 @@ func (t trial) run(ctx context.Context, bug shop.Bug) (got outcome, err error) {
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	if err := shop.Clear(ctx, t.env); err != nil {
+		return got, err
+	}
 	_, closeShop, err := shop.StartOn(ctx, t.env, shop.Config{Bug: bug.Name, Log: log})
 	if err != nil {
 		return got, err

@@ -59,6 +59,8 @@ type config struct {
 	stretch                 float64
 	delay                   time.Duration
 	slice                   bool
+	sample                  int
+	seed                    uint64
 }
 
 func parse(args []string) (c config, err error) {
@@ -73,7 +75,9 @@ func parse(args []string) (c config, err error) {
 	f.BoolVar(&c.load, "load", false, "run a busy loop on each core")
 	f.Float64Var(&c.stretch, "stretch", 1, "by what factor every deadline and every wait of the shop is longer")
 	f.DurationVar(&c.delay, "delay", 0, "delay flowcheck's connections to the brokers by this much")
-	f.BoolVar(&c.slice, "slice", false, "run a bug's own flow and its own probe alone, not all of them")
+	f.BoolVar(&c.slice, "slice", false, "run a bug's own flow and its own probe alone, and one flow a round of the correct shop, not all of them")
+	f.IntVar(&c.sample, "sample", 0, "run that many bugs, which -seed chooses, instead of all")
+	f.Uint64Var(&c.seed, "seed", 1, "chooses the sample")
 	if err := f.Parse(args); err != nil {
 		return c, err
 	}

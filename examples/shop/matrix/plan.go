@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math/rand/v2"
 	"slices"
 
 	"github.com/flowcheck/flowcheck/examples/shop"
@@ -28,13 +29,17 @@ const roundsOfVisit = 5
 // plan lists the shard's visits, without the cells that are done.
 func plan(c config, done map[cell]bool) []visit {
 	var visits []visit
-	for _, bug := range shop.Bugs {
+	for _, bug := range sample(c) {
 		visits = append(visits, visit{bug: bug, cells: cellsOf(c, bug)})
 	}
 	for round := 0; round < c.rounds; round += roundsOfVisit {
 		v := visit{}
 		for r := round; r < min(round+roundsOfVisit, c.rounds); r++ {
-			for _, flow := range shop.FlowNames() {
+			names := shop.FlowNames()
+			if c.slice {
+				names = names[(r+int(c.seed))%len(names):][:1]
+			}
+			for _, flow := range names {
 				v.cells = append(v.cells, cell{c.mode(), "", flow, r + 1})
 			}
 		}
@@ -51,6 +56,18 @@ func plan(c config, done map[cell]bool) []visit {
 		}
 	}
 	return mine
+}
+
+// sample are the bugs that are tried.
+func sample(c config) []shop.Bug {
+	if c.sample == 0 {
+		return shop.Bugs
+	}
+	var bugs []shop.Bug
+	for _, i := range rand.New(rand.NewPCG(c.seed, 0)).Perm(len(shop.Bugs))[:min(c.sample, len(shop.Bugs))] {
+		bugs = append(bugs, shop.Bugs[i])
+	}
+	return bugs
 }
 
 // cellsOf are a bug's cells: its own flow goes first.

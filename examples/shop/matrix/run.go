@@ -73,6 +73,9 @@ func (e *environment) visit(ctx context.Context, v visit, out *os.File) (err err
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	opening, cancel := context.WithTimeout(ctx, cellTimeout)
 	defer cancel()
+	if err := shop.Clear(opening, e.ofShop); err != nil {
+		return err
+	}
 	s, closeShop, err := shop.StartOn(opening, e.ofShop, shop.Config{Bug: v.bug.Name, Stretch: e.stretch, Log: log})
 	if err != nil {
 		return err

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/flowcheck/flowcheck/internal/testbroker"
+)
+
+// TestSlice runs three bugs that a seed chooses, each with the probe that must find
+// it, and the correct shop with every probe of one flow. make matrix runs it all.
+func TestSlice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("real brokers and half a minute")
+	}
+	testbroker.Kafka(t)
+	testbroker.RabbitMQ(t)
+	testbroker.Ministack(t)
+	dir := t.TempDir()
+	program, results := filepath.Join(dir, "flowcheck"), filepath.Join(dir, "results.jsonl")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/flowcheck/flowcheck/cmd/flowcheck")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		t.Fatal(err)
+	}
+	err := command(t.Context(), []string{
+		"run", "-flowcheck", program, "-flows", "..", "-results", results, "-slice", "-sample", "3", "-rounds", "1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := readResults(results)
+	if err != nil || len(all) != 4 {
+		t.Fatalf("%d results: %v", len(all), err)
+	}
+	var table strings.Builder
+	if wrong := writeTable(&table, all); wrong > 0 {
+		t.Errorf("%d results are not as they should be:\n%s", wrong, &table)
+	}
+}
