@@ -23,6 +23,7 @@ type try struct {
 	busy     bool  // one of them is under way
 	grace    time.Duration
 	after    string // the step after which its acts are due
+	resends  string // with it, the step that is sent again; "": the trigger is
 	reversed bool   // its triggers are sent last first
 	poison   string // how a broken trigger that it sends is broken; "": it sends none
 	second   *second
@@ -121,10 +122,11 @@ func (r *runner) actInFlight(ctx context.Context, in *instance) {
 	if in.done || in.try == nil || in.try.busy || len(in.try.acts) == 0 || in.try.acts[0].when == atEnd {
 		return
 	}
-	if in.decided.IsZero() && !r.isDue(in) {
-		return
+	// What waits for a step waits until all is quiet: actAtEnd.
+	over := !in.decided.IsZero() && in.try.acts[0].when != afterStep
+	if over || r.isDue(in) {
+		r.act(ctx, in)
 	}
-	r.act(ctx, in)
 }
 
 // isDue reports whether what the next act waits for was seen.
@@ -134,7 +136,10 @@ func (r *runner) isDue(in *instance) bool {
 	}
 	effects := r.audit.Effects(in.id)
 	if in.try.acts[0].when == afterStep {
-		return slices.ContainsFunc(effects, func(p flows.Place) bool { return p.Step == in.try.after })
+		came := func(step string) bool {
+			return slices.ContainsFunc(effects, func(p flows.Place) bool { return p.Step == step })
+		}
+		return came(in.try.after) && (in.try.resends == "" || came(in.try.resends))
 	}
 	return len(effects) > 0
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/flowcheck/flowcheck/brokers/memory"
 	"github.com/flowcheck/flowcheck/flows"
@@ -126,6 +127,20 @@ func counted() service {
 	}
 }
 
+// forked is a chain of two steps that do not wait for each other.
+func forked(probes string) string {
+	text := strings.Replace(probed(probes), "channel: c, after: paid", "channel: c, after: placed", 1)
+	return strings.Replace(text, "  mailed:  { channel: d, after: packed, within: 2s }\n", "", 1)
+}
+
+// fork serves it, the later step first.
+func fork(from string, b body) []out {
+	if from != "a" {
+		return nil
+	}
+	return []out{{body: b, to: "c"}, {after: 300 * time.Millisecond, body: b}}
+}
+
 func TestProbesThatSendAgain(t *testing.T) {
 	trusting := func(_ string, b body) []out {
 		return []out{{body: body{"id": b["id"], "acc": b["acc"], "seq": b["n"]}}}
@@ -147,6 +162,7 @@ func TestProbesThatSendAgain(t *testing.T) {
 		{"redeliver, not in mid-chain", probed("[ redeliver ]"), dedupedBy(field("id"), "ac", honest), "redeliver fail (paid fail)", nil},
 		{"late, deduplicated", probed("[ late ]"), dedupedBy(field("id"), "abc", honest), "late pass", nil},
 		{"late, not at all", probed("[ late ]"), honest, "late fail (the trigger after mailed fail, paid after mailed fail)", nil},
+		{"late, where the later step comes first", forked("[ late ]"), dedupedBy(field("id"), "a", fork), "late pass", nil},
 		{"reorder, numbered as they come", ordered, counted(), "reorder pass", nil},
 		{"reorder, by the sender's number", ordered, trusting, "reorder fail ( fail)", nil},
 		{"reorder of one", probed("[ reorder ]"), honest, "reorder unknown", nil},

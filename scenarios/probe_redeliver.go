@@ -113,7 +113,7 @@ func (r *runner) late(of *instance) ([]*try, string) {
 	tries := []*try{{name: "the trigger after " + last, after: last, acts: []act{{afterStep, first}}}}
 	if len(steps) > 1 {
 		what := fmt.Sprintf("%s was published again after %s had come", steps[0], last)
-		tries = append(tries, &try{name: steps[0] + " after " + last, after: last, acts: []act{{afterStep, r.resend(steps[0], what)}}})
+		tries = append(tries, &try{name: steps[0] + " after " + last, after: last, resends: steps[0], acts: []act{{afterStep, r.resend(steps[0], what)}}})
 	}
 	return tries, ""
 }

@@ -28,8 +28,8 @@ func (s *Shop) courier(ctx context.Context, task Task) Verdict {
 	if err != nil {
 		return s.unreadable(ctx, task, err)
 	}
-	if s.has(bugRedelivered) || s.has(bugCourierAcksFirst) {
-		if err := s.pause(ctx, time.Second); err != nil {
+	if (s.has(bugRedelivered) || s.has(bugCourierAcksFirst)) && sh.ShipTo != nil {
+		if err := s.pause(ctx, 600*time.Millisecond); err != nil {
 			return Leave
 		}
 	}

@@ -176,11 +176,19 @@ func Start(ctx context.Context, cfg Config) (*Shop, error) {
 	return s, s.start(ctx)
 }
 
-// Restart stops the services where they are, forgets what was in their memory
-// alone, and starts them anew. What was not acknowledged comes again.
+// graceOfRestart is how long the services still work once a restart is asked for,
+// as a process does between SIGTERM and SIGKILL.
+const graceOfRestart = 200 * time.Millisecond
+
+// Restart stops the services where they are, after a moment of grace, forgets what
+// was in their memory alone, and starts them anew. What was not acknowledged comes
+// again.
 func (s *Shop) Restart(ctx context.Context) error {
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	if err := s.pause(ctx, graceOfRestart); err != nil {
+		return err
+	}
 	if err := s.stop(); err != nil {
 		s.cfg.Log.Warn("stopping", "error", err)
 	}
@@ -214,7 +222,7 @@ func (s *Shop) start(ctx context.Context) error {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	ready := make(chan struct{}, 4)
-	shipping := member{group: groupShipping, topic: topicPayments, ready: ready, handle: s.ship, ackFirst: s.has(bugAckFirst)}
+	shipping := member{group: groupShipping, topic: topicPayments, ready: ready, handle: s.ship, ackFirst: s.has(bugAckFirst), parallel: s.has(bugAckFirst) || s.has(bugLatest)}
 	if s.has(bugLatest) {
 		shipping.group, shipping.forgets = fmt.Sprintf("shipping-%d", time.Now().UnixNano()), true
 	}
@@ -224,7 +232,7 @@ func (s *Shop) start(ctx context.Context) error {
 		}
 	}
 	s.service("billing", func() error {
-		return events.consume(run, member{group: groupBilling, topic: topicOrders, ready: ready, handle: s.bill, parallel: s.has(bugRacyDedup)})
+		return events.consume(run, member{group: groupBilling, topic: topicOrders, ready: ready, handle: s.bill, parallel: s.has(bugRacyDedup) || s.has(bugWriteBehind)})
 	})
 	s.service("shipping", func() error { return events.consume(run, shipping) })
 	s.service("profiles", func() error {
