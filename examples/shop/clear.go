@@ -51,7 +51,6 @@ func (e *events) skip(group, topic string) error {
 			return err
 		}
 		at.MarkOffset(end, "")
-		defer at.Close()
 	}
 	offsets.Commit()
 	return nil
