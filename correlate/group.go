@@ -133,13 +133,6 @@ func (e *Engine) merge(a, b Number) Number {
 		e.loose[k].remove(b)
 		e.loose[k].add(a)
 	}
-	// What joins a group that either has met joins both from now on.
-	for _, id := range e.idsOf(nil, to.met) {
-		g := e.loose[canonicalID(id)]
-		for i := range g.entries {
-			e.share(a, &g.entries[i])
-		}
-	}
 	if name := e.names[b]; name != nil {
 		name.parent = e.Name(a)
 		delete(e.names, b)
