@@ -217,7 +217,7 @@ func (c *campaign) count(wish string, p oracle.Planted, r *flows.Result) {
 // wayOf is the way to unknown that a reason tells of.
 func wayOf(reason string) string {
 	for _, way := range []string{
-		"may have been lost", "may still come", "may have come before the tap began", "headers do not carry", "no chain was seen",
+		"may have been lost", "may still come", "may have come before the tap began", "headers do not carry", "no chain was seen", "is forgotten",
 	} {
 		if strings.Contains(reason, way) {
 			return way
