@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/lib/pq"
 
 	"github.com/flowcheck/flowcheck/brokers"
 )
@@ -17,15 +17,11 @@ func classify(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return fmt.Errorf("%w: %s (%s)", pgKind(pg.Code), pg.Message, pg.Code)
+	if pg, ok := errors.AsType[*pq.Error](err); ok {
+		return fmt.Errorf("%w: %s (%s)", pgKind(string(pg.Code)), pg.Message, pg.Code)
 	}
 	if my, ok := errors.AsType[*mysql.MySQLError](err); ok {
 		return fmt.Errorf("%w: %s (%d)", mysqlKind(my.Number), my.Message, my.Number)
-	}
-	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		// Its own text has the user and the database, its cause what went wrong.
-		return fmt.Errorf("%w: %w", brokers.ErrUnreachable, errors.Unwrap(connect))
 	}
 	return fmt.Errorf("%w: %w", brokers.ErrUnreachable, err)
 }

@@ -10,12 +10,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"github.com/lib/pq"
 
 	"github.com/flowcheck/flowcheck/brokers"
 )
@@ -39,6 +38,9 @@ var errURL = errors.New("the URL is no URL")
 func openSQLite(cfg brokers.Config) (*dbsql.DB, error) {
 	_, path, _ := strings.Cut(cfg.URL, ":")
 	path = strings.TrimPrefix(path, "//")
+	if !slices.Contains(dbsql.Drivers(), "sqlite") {
+		return nil, errors.New("this program was built without SQLite, which is large: go build -tags sqlite ./cmd/flowcheck")
+	}
 	if path == "" {
 		return nil, errors.New("the URL names no file: write sqlite://path/to/file")
 	}
@@ -50,7 +52,7 @@ func openSQLite(cfg brokers.Config) (*dbsql.DB, error) {
 }
 
 func openPostgres(cfg brokers.Config) (*dbsql.DB, error) {
-	conf, err := pgx.ParseConfig(cfg.URL)
+	conf, err := pq.NewConfig(cfg.URL)
 	if err != nil {
 		return nil, errors.New("the URL is no URL of PostgreSQL: write postgres://user@host:5432/database")
 	}
@@ -60,14 +62,25 @@ func openPostgres(cfg brokers.Config) (*dbsql.DB, error) {
 	if cfg.Password != "" {
 		conf.Password = cfg.Password
 	}
-	conf.RuntimeParams["application_name"] = "flowcheck"
-	if cfg.TLS != nil {
-		if conf.TLSConfig, err = tlsConfig(cfg.TLS, conf.Host); err != nil {
-			return nil, err
-		}
-		conf.Fallbacks = nil // none of them would be as strict
+	conf.ApplicationName = "flowcheck"
+	if !strings.Contains(cfg.URL, "sslmode=") {
+		conf.SSLMode = pq.SSLModePrefer // as PostgreSQL's own programs do
 	}
-	return stdlib.OpenDB(*conf), nil
+	if cfg.TLS != nil {
+		if cfg.TLS.ServerName != "" {
+			return nil, errors.New("tls.server-name is not served with PostgreSQL: the certificate must have the host of the URL")
+		}
+		conf.SSLMode = pq.SSLModeVerifyFull
+		if cfg.TLS.Insecure {
+			conf.SSLMode = pq.SSLModeRequire
+		}
+		conf.SSLRootCert, conf.SSLCert, conf.SSLKey = cfg.TLS.CA, cfg.TLS.Cert, cfg.TLS.Key
+	}
+	connector, err := pq.NewConnectorConfig(conf)
+	if err != nil {
+		return nil, fmt.Errorf("the URL: %w", err)
+	}
+	return dbsql.OpenDB(connector), nil
 }
 
 func openMySQL(cfg brokers.Config) (*dbsql.DB, error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
+	_ "modernc.org/sqlite" // which the program has only with -tags sqlite
 
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/internal/testbroker"
@@ -256,7 +257,7 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 			t.Errorf("a wrong password: %v", err)
 		}
 		cfg.TLS = &brokers.TLS{}
-		if _, err := openTapper(t.Context(), cfg); !errors.Is(err, brokers.ErrUnreachable) || !strings.Contains(err.Error(), "TLS") {
+		if _, err := openTapper(t.Context(), cfg); !errors.Is(err, brokers.ErrUnreachable) || !strings.Contains(err.Error(), "SSL") {
 			t.Errorf("TLS against a server without: %v", err)
 		}
 	})

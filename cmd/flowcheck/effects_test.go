@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	_ "modernc.org/sqlite" // which the program has only with -tags sqlite
 
 	"github.com/flowcheck/flowcheck/internal/testbroker"
 )

@@ -1,0 +1,5 @@
+//go:build sqlite
+
+package sql
+
+import _ "modernc.org/sqlite" // the driver "sqlite"
