@@ -23,14 +23,43 @@ type ledger struct {
 
 // account is what the ledger says of one flow.
 type account struct {
-	standing map[string]Record // findings, the last of them
+	standing standing // findings, the last of them
 	findings int
 	unknowns int
 	reasons  []Record
 }
 
-// maxStanding bounds the findings and the reasons that an account has whole.
+// maxStanding bounds the findings and the reasons that a summary has whole.
 const maxStanding = 1000
+
+// standing are findings by their ids: the last maxInherited of them at least.
+type standing struct{ young, old map[string]Record }
+
+const maxInherited = 50_000
+
+func (s *standing) set(r Record) {
+	if s.young == nil || len(s.young) >= maxInherited {
+		s.old, s.young = s.young, map[string]Record{}
+	}
+	r.Timeline = nil
+	s.young[r.ID] = r
+}
+
+func (s *standing) drop(id string) {
+	delete(s.young, id)
+	delete(s.old, id)
+}
+
+// all calls yield for each, the younger ones first.
+func (s *standing) all(yield func(Record) bool) {
+	for _, of := range []map[string]Record{s.young, s.old} {
+		for _, r := range of {
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}
 
 // known are the ids in the ledger, and whether they stand: the last maxKnown of
 // them at least.
@@ -128,7 +157,7 @@ func cut(file *os.File, size int64) error {
 func (l *ledger) account(flow string) *account {
 	a := l.flows[flow]
 	if a == nil {
-		a = &account{standing: map[string]Record{}}
+		a = &account{}
 		l.flows[flow] = a
 	}
 	return a
@@ -141,13 +170,11 @@ func (l *ledger) count(r *Record) {
 	case EventFinding:
 		l.known.set(r.ID, true)
 		a.findings++
-		if len(a.standing) < maxStanding {
-			a.standing[r.ID] = *r
-		}
+		a.standing.set(*r)
 	case EventWithdrawn:
 		l.known.set(r.ID, false)
 		a.findings--
-		delete(a.standing, r.ID)
+		a.standing.drop(r.ID)
 	case EventUnknown:
 		l.known.set(r.ID, true)
 		a.unknowns++
@@ -210,7 +237,7 @@ func (l *ledger) inherited(flow string) map[string][]Record {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := map[string][]Record{}
-	for _, r := range l.account(flow).standing {
+	for r := range l.account(flow).standing.all {
 		if r.Chain != "" && r.Rule == "" {
 			all[r.Chain] = append(all[r.Chain], r)
 		}
@@ -224,8 +251,10 @@ func (l *ledger) summary(flow string, to *FlowSummary) {
 	defer l.mu.Unlock()
 	a := l.account(flow)
 	to.Findings, to.Unknowns = a.findings, a.unknowns
-	for _, r := range a.standing {
-		to.Standing = append(to.Standing, r)
+	for r := range a.standing.all {
+		if len(to.Standing) < maxStanding {
+			to.Standing = append(to.Standing, r)
+		}
 	}
 	for i := range a.reasons {
 		to.Reasons = append(to.Reasons, reasonOf(&a.reasons[i]))
