@@ -30,7 +30,7 @@ func TestInheritedKeepsTheLast(t *testing.T) {
 	if l, err = openLedger(name); err != nil {
 		t.Fatal(err)
 	}
-	defer l.close()
+	t.Cleanup(func() { _ = l.close() })
 	var s FlowSummary
 	l.summary("f", &s)
 	if got := l.inherited("f"); len(got) != n || s.Findings != n || len(s.Standing) != maxStanding {
