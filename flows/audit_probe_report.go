@@ -125,6 +125,11 @@ func (p *probeReport) try(t *attempt) TryResult {
 		found, doubt = p.judgeTry(t)
 	}
 	kinds := p.settle(t, names, found)
+	for _, f := range found { // that of a broken trigger is no run's
+		if !slices.Contains(r.Chains, f.Chain) {
+			r.Chains = append(r.Chains, f.Chain)
+		}
+	}
 	switch {
 	case len(kinds) > 0:
 		r.State, r.Text = Fail, strings.Join(kinds, "; ")

@@ -3,6 +3,7 @@ package scenarios_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -98,6 +99,11 @@ func TestPoison(t *testing.T) {
 				if got := kinds(result); got != c.kinds {
 					t.Errorf("findings %q, want %q", got, c.kinds)
 				}
+				for _, f := range result.Findings {
+					if !inATry(result, f.Chain) {
+						t.Errorf("the chain %s of %s is in no try", f.Chain, f.Kind)
+					}
+				}
 				for _, p := range result.Scenarios[0].Probes {
 					if len(p.Tries) != strings.Count(all, "%") {
 						t.Errorf("%d tries", len(p.Tries))
@@ -135,4 +141,18 @@ func TestPoisonThatHoldsUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+// inATry reports whether a try of a probe names the chain.
+func inATry(result *flows.Result, chain string) bool {
+	for _, s := range result.Scenarios {
+		for _, p := range s.Probes {
+			for _, t := range p.Tries {
+				if slices.Contains(t.Chains, chain) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
