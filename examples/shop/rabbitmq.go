@@ -170,25 +170,40 @@ func (r *rabbitTasks) session(ctx context.Context, c TaskConsumer) error {
 	if err := ch.Qos(1, 0, false); err != nil {
 		return err
 	}
-	deliveries, err := ch.ConsumeWithContext(ctx, c.Queue, "", c.AckFirst, false, false, false, nil)
+	// Not with ctx: when it ends, the library would cancel the consumer while the
+	// channel is closed, and each could take the answer to the other.
+	deliveries, err := ch.Consume(c.Queue, "", c.AckFirst, false, false, false, nil)
 	if err != nil {
 		return err
 	}
-	for d := range deliveries {
-		headers, _ := fromAMQP(d.Headers).(map[string]any)
-		verdict := c.Handle(ctx, Task{Key: d.RoutingKey, Headers: headers, Body: d.Body, Redelivered: d.Redelivered})
-		switch {
-		case c.AckFirst:
-		case verdict == Leave:
+	for {
+		select {
+		case <-ctx.Done():
 			return ctx.Err()
-		case verdict == Done:
-			err = d.Ack(false)
-		default:
-			err = d.Reject(verdict == Again)
-		}
-		if err != nil {
-			return err
+		case d, ok := <-deliveries:
+			if !ok {
+				return ctx.Err()
+			}
+			if more, err := settle(ctx, c, &d); err != nil || !more {
+				return err
+			}
 		}
 	}
-	return ctx.Err()
+}
+
+// settle has a delivery handled, and tells the broker what came of it; more is
+// false where it is left as it is.
+func settle(ctx context.Context, c TaskConsumer, d *amqp.Delivery) (more bool, err error) {
+	headers, _ := fromAMQP(d.Headers).(map[string]any)
+	verdict := c.Handle(ctx, Task{Key: d.RoutingKey, Headers: headers, Body: d.Body, Redelivered: d.Redelivered})
+	switch {
+	case c.AckFirst:
+		return true, nil
+	case verdict == Leave:
+		return false, ctx.Err()
+	case verdict == Done:
+		return true, d.Ack(false)
+	default:
+		return true, d.Reject(verdict == Again)
+	}
 }

@@ -12,6 +12,7 @@ import (
 
 // TestSlice runs three bugs that a seed chooses, each with the probe that must find
 // it, and the correct shop with every probe of one flow. make matrix runs it all.
+// Deadlines are five times as long, since other tests have the machine as well.
 func TestSlice(t *testing.T) {
 	if testing.Short() {
 		t.Skip("real brokers and half a minute")
@@ -27,7 +28,7 @@ func TestSlice(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := command(t.Context(), []string{
-		"run", "-flowcheck", program, "-flows", "..", "-results", results, "-slice", "-sample", "3", "-rounds", "1",
+		"run", "-flowcheck", program, "-flows", "..", "-results", results, "-slice", "-sample", "3", "-rounds", "1", "-stretch", "5",
 	})
 	if err != nil {
 		t.Fatal(err)
