@@ -35,7 +35,7 @@ func (s *site) adapter() brokers.Adapter {
 		return &noted{t, s}, err
 	}
 	a.OpenPublisher = func(context.Context, brokers.Config) (brokers.Publisher, error) {
-		return &caller{s: s, client: &nethttp.Client{Transport: &nethttp.Transport{DisableCompression: true}}}, nil
+		return &caller{s: s, client: &nethttp.Client{Transport: &nethttp.Transport{DisableCompression: true, DisableKeepAlives: true}}}, nil
 	}
 	return a
 }

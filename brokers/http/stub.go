@@ -102,8 +102,8 @@ func headers(r *nethttp.Request) []message.Header {
 	var all []message.Header
 	for name, values := range r.Header {
 		name = strings.ToLower(name)
-		if name == "content-length" {
-			continue // it is the body's, and some clients send none
+		if name == "content-length" || name == "connection" {
+			continue // of the body and the connection, not of the call
 		}
 		for _, v := range values {
 			if slices.Contains(secrets, name) {
