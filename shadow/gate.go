@@ -20,16 +20,25 @@ type Window struct {
 	Unknowns int
 }
 
-// Look reads a findings file: what was told of the flow at since or later. A last
-// line that is being written is left out.
-func Look(r io.Reader, flow string, since time.Time) (*Window, error) {
-	w := &Window{}
-	stands := map[string]string{} // by id: the chain
+// Records gives each record of a findings file, in the order in which they were
+// told. A last line that is being written is left out.
+func Records(r io.Reader, each func(*Record) error) error {
 	_, err := readLines(r, func(line []byte) error {
 		var r Record
 		if err := json.Unmarshal(line, &r); err != nil {
 			return fmt.Errorf("no findings file: %w", err)
 		}
+		return each(&r)
+	})
+	return err
+}
+
+// Look reads a findings file: what was told of the flow at since or later. A last
+// line that is being written is left out.
+func Look(r io.Reader, flow string, since time.Time) (*Window, error) {
+	w := &Window{}
+	stands := map[string]string{} // by id: the chain
+	err := Records(r, func(r *Record) error {
 		if r.Flow != flow {
 			return nil
 		}

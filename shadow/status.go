@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/message"
 )
 
 // Watcher is told what happens, from the goroutines that judge: it must not block.
@@ -14,6 +15,22 @@ type Watcher interface {
 	Closed(flow string, j *flows.Judgement)
 	// Told is told each record that is new, once it is in the findings file.
 	Told(r *Record)
+}
+
+// Seer is an optional interface of a Watcher.
+type Seer interface {
+	// Saw is told each message, masked, before it is judged. It must not change it,
+	// and must not block.
+	Saw(flow string, o *message.Observation)
+}
+
+// saw tells those who want to know of each message.
+func (w *watch) saw(o *message.Observation) {
+	for _, watcher := range w.cfg.Watchers {
+		if s, ok := watcher.(Seer); ok {
+			s.Saw(w.flow.Name, o)
+		}
+	}
 }
 
 // Status is how a shadow is doing. It may be read at any time.

@@ -195,6 +195,9 @@ func (w *watch) take(batch []message.Event) {
 		w.writer.in <- kept
 	}
 	for _, e := range kept {
+		if e.Observation != nil {
+			w.saw(e.Observation)
+		}
 		w.live.Add(e)
 		if w.writer == nil && e.Mark != nil && e.Mark.Kept != nil {
 			e.Mark.Kept()
