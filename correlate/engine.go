@@ -43,6 +43,7 @@ type Engine struct {
 	unplaced map[uint64]*Entry
 	// names are those of chains that somebody asked for.
 	names  map[Number]*Chain
+	tags   tags
 	oldest Number // the chain that was quiet longest
 	newest Number
 	count  int
@@ -435,5 +436,10 @@ func (e *Engine) compact() {
 	for n := e.oldest; n != 0; n = e.book.at(n).next {
 		c := e.book.at(n)
 		c.ids, c.met, c.entries = copied(c.ids), copied(c.met), copied(c.entries)
+	}
+	for i := range e.tags.all {
+		if t := &e.tags.all[i]; t.state == tagGone {
+			t.at, t.met = uint32(copied(ref(t.at))), uint32(copied(ref(t.met)))
+		}
 	}
 }

@@ -137,6 +137,7 @@ func (e *Engine) merge(a, b Number) Number {
 		name.parent = e.Name(a)
 		delete(e.names, b)
 	}
+	e.retag(a, b)
 	e.remove(b)
 	return a
 }

@@ -96,6 +96,7 @@ func (e *Engine) release(n Number, why cause) (kept bool) {
 		name.Number, name.IDs, name.Met = 0, cloneIDs(c.IDs), cloneIDs(c.Met)
 		delete(e.names, n)
 	}
+	e.untie(n)
 	e.remove(n)
 	return false
 }
@@ -104,9 +105,7 @@ func (e *Engine) release(n Number, why cause) (kept bool) {
 func (e *Engine) remove(n Number) {
 	c := e.book.at(n)
 	for _, last := range [3]ref{c.ids, c.met, c.entries} {
-		for r := last; r != 0; {
-			r = e.store.remove(r)
-		}
+		e.drop(last)
 	}
 	e.unlink(n)
 	e.count--

@@ -1,6 +1,9 @@
 package correlate
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"iter"
+)
 
 // store keeps packed records, each of which names the one before it in its
 // chain. It has no pointers for the garbage collector to follow, and writes one
@@ -129,6 +132,23 @@ func (s *store) remove(r ref) (before ref) {
 		s.close(r >> 16)
 	}
 	return before
+}
+
+// all iterates over the records, in the order in which they were written. None
+// may have been removed.
+func (s *store) all() iter.Seq[ref] {
+	return func(yield func(ref) bool) {
+		for n := 1; n < len(s.segments); n++ {
+			for at := 0; at < len(s.segments[n].data); {
+				r := ref(n)<<16 | ref(at/word)
+				if !yield(r) {
+					return
+				}
+				_, _, end := s.bounds(r)
+				at = aligned(end)
+			}
+		}
+	}
 }
 
 // wasteful reports whether more than half of the memory is of records that were

@@ -131,7 +131,7 @@ func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 	}
 	for i := range f.Rules {
 		r := &f.Rules[i]
-		a.trackers = append(a.trackers, newTracker(f, r, cfg.MaxKeys))
+		a.trackers = append(a.trackers, newTracker(f, r, a.engine, cfg.MaxKeys))
 		if r.Kind == "latency" {
 			a.spans = append(a.spans, &latencies{rule: r, flow: f})
 		}
@@ -215,14 +215,10 @@ func (a *Audit) follow(r *reduced, n correlate.Number) {
 	if a.cfg.live != nil && a.cfg.live.carrying {
 		return // the rules had it long ago
 	}
-	var chain *correlate.Chain
-	if n != 0 && len(ch.intake.rules) > 0 {
-		chain = a.engine.Name(n)
-	}
 	for i, tap := range ch.intake.rules {
 		s := sighting{
-			place: place{e.Position, e.Time, e.Seen, chain, e.Producer}, entry: e, channel: ch,
-			by: r.values[2*i], per: r.values[2*i+1],
+			place: place{at: e.Position, time: e.Time, seen: e.Seen, producer: e.Producer}, number: n, engine: a.engine,
+			entry: e, channel: ch, by: r.values[2*i], per: r.values[2*i+1], key: r.keys[i],
 		}
 		if !s.per.IsNil() {
 			a.trackers[tap.rule].observe(&s)

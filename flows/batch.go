@@ -66,7 +66,7 @@ func (a *Audit) AddBatch(b *Batch) {
 		if i%ahead == 0 {
 			next := b.events[i:min(i+ahead, len(b.events))]
 			for j := range next {
-				a.engine.Expect(&next[j].Message)
+				a.expect(&next[j])
 			}
 		}
 		r := &b.events[i]
@@ -75,6 +75,16 @@ func (a *Audit) AddBatch(b *Batch) {
 			continue
 		}
 		a.take(r)
+	}
+}
+
+// expect brings into the caches what take needs.
+func (a *Audit) expect(r *reduced) {
+	a.engine.Expect(&r.Message)
+	for i := range r.keys {
+		if k := &r.keys[i]; k.text != "" {
+			a.trackers[a.flow.Channels[r.channel].intake.rules[i].rule].(*uniqueTracker).expect(k.hash)
+		}
 	}
 }
 
@@ -98,6 +108,9 @@ func (b *Batch) own(r *reduced) {
 	}
 	r.Hash()
 	b.ownValues(r.values)
+	for i := range r.keys {
+		r.keys[i].text = b.keepText(r.keys[i].text)
+	}
 	b.ownValues(r.Entry.Fields)
 	if b.whole {
 		r.key, r.payload = slices.Clone(r.key), slices.Clone(r.payload)

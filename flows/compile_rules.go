@@ -43,7 +43,7 @@ func (c *compiler) tapRule(rule *Rule, at int, channel source.Text, texts ruleTe
 		return
 	}
 	rule.Channel = i
-	tap := &ruleTap{rule: at, by: c.messageProgram(i, texts.by), per: c.messageProgram(i, texts.per)}
+	tap := &ruleTap{rule: at, keyed: rule.Kind == "unique", by: c.messageProgram(i, texts.by), per: c.messageProgram(i, texts.per)}
 	c.flow.Channels[i].intake.rules = append(c.flow.Channels[i].intake.rules, tap)
 }
 
@@ -51,4 +51,5 @@ func (c *compiler) tapRule(rule *Rule, at int, channel source.Text, texts ruleTe
 type ruleTap struct {
 	rule    int
 	by, per *expression.Program // nil where the file has none
+	keyed   bool                // what both come to is a key of its claims
 }

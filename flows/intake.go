@@ -27,8 +27,9 @@ type intake struct {
 	frame    expression.Frame
 	reduced  *reduced
 	death    deadletter.Death
-	dead     bool // death is set
-	line     int  // of the recording; 0: none, or all of it is known
+	dead     bool   // death is set
+	keys     []byte // of the message reduced last
+	line     int    // of the recording; 0: none, or all of it is known
 	decoded  decoded
 }
 
@@ -41,6 +42,7 @@ type reduced struct {
 	lost    string // why nothing can be said of the message; "" for all others
 	// values are, for each rule of the channel, its `by` and its `per`.
 	values []payload.Value
+	keys   []ruleKey       // of each of them, where it is keyed
 	fields []payload.Value // those of the Entry
 	// key and payload share the observation's memory.
 	key, payload []byte
@@ -91,8 +93,11 @@ func (in *intake) reduce(o *message.Observation, near bool, r *reduced) {
 		return
 	}
 	plan := &in.flow.Channels[channel].intake
+	in.keys = in.keys[:0]
 	for _, tap := range plan.rules {
-		r.values = append(r.values, in.ruleValue(tap.by, payload.Value{}), in.ruleValue(tap.per, perDefault))
+		by, per := in.ruleValue(tap.by, payload.Value{}), in.ruleValue(tap.per, perDefault)
+		r.values = append(r.values, by, per)
+		r.keys = append(r.keys, in.ruleKey(tap, by, per))
 	}
 	if near && r.Entry.Step == correlate.NoStep && len(r.IDs)+len(r.Listed) > 0 {
 		r.whyNot = in.whyNot(plan)
@@ -103,15 +108,8 @@ func (in *intake) reduce(o *message.Observation, near bool, r *reduced) {
 func (r *reduced) reset() {
 	*r = reduced{
 		Message: correlate.Message{IDs: r.IDs[:0], Listed: r.Listed[:0], Loose: r.Loose[:0]},
-		values:  r.values[:0], fields: r.fields[:0],
+		values:  r.values[:0], keys: r.keys[:0], fields: r.fields[:0],
 	}
-}
-
-func (in *intake) ruleValue(p *expression.Program, without payload.Value) payload.Value {
-	if p == nil {
-		return without
-	}
-	return in.eval(p)
 }
 
 // eval and test evaluate an expression on the message, and note where it was
@@ -411,27 +409,6 @@ func (in *intake) retained(s *Step) []payload.Value {
 		r.fields = append(r.fields, in.slots[slot])
 	}
 	return r.fields
-}
-
-// messageID is a hash of the message's id; 0 where it has none.
-func (in *intake) messageID(plan *intakePlan, o *message.Observation) uint64 {
-	if plan.messageID != nil {
-		if text := idText(in.eval(plan.messageID)); text != "" {
-			return nonZero(xxhash.Sum64String(text))
-		}
-		return 0
-	}
-	if text, ok := payload.MessageID(o); ok && text != "" {
-		return nonZero(xxhash.Sum64String(text))
-	}
-	return 0
-}
-
-func nonZero(h uint64) uint64 {
-	if h == 0 {
-		return 1
-	}
-	return h
 }
 
 // textOf is a text as expressions see it: bytes that are no UTF-8 in base64.

@@ -39,10 +39,10 @@ func (t *everyTracker) observe(s *sighting) {
 			t.full = true
 			return
 		}
-		t.keys[key] = &beat{name: nameOf(s.per), first: s.place, last: s.place}
+		t.keys[key] = &beat{name: nameOf(s.per), first: s.named(), last: s.named()}
 		return
 	}
-	b.hear(s.place, int64(t.rule.every))
+	b.hear(s.named(), int64(t.rule.every))
 }
 
 // hear notes a message.

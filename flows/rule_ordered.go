@@ -102,7 +102,7 @@ func (t *orderedTracker) observe(s *sighting) {
 		t.keys[key] = q
 	}
 	t.arrived++
-	m := sample{place: s.place, value: value, number: t.arrived}
+	m := sample{place: s.named(), value: value, number: t.arrived}
 	if s.channel.Redeliveries == RedeliveriesSameID && s.entry.ID != 0 {
 		m.id = nonZero(s.entry.ID ^ xxhash.Sum64String(key))
 	}

@@ -20,7 +20,7 @@ func (t *neverTracker) observe(s *sighting) {
 	if !s.by.Bool() {
 		return
 	}
-	f := t.rule.finding(Forbidden, s.channel, s.place)
+	f := t.rule.finding(Forbidden, s.channel, s.named())
 	f.Text = "what must never come came on " + s.channel.Name
 	f.Expected, f.Actual = "never "+t.rule.text, "a message"
 	t.findings = append(t.findings, f)

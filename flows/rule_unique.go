@@ -3,24 +3,31 @@ package flows
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/flowcheck/flowcheck/correlate"
-	"github.com/flowcheck/flowcheck/payload"
 )
 
 // uniqueTracker follows `unique`: which messages have an id. Which of them is the
 // first is told when the report is made, so that the order of arrival does not
-// matter.
+// matter. An id that only one message has, as most, is no more than a packed claim.
+//
+//	message → claim to its id → (the id comes again) → owner of both → findings
 type uniqueTracker struct {
 	flow       *Flow
 	rule       *Rule
-	young, old map[string]*owner
+	young, old generation
 	doubled    []*owner
 	turned     correlate.Instant // when young became old
 	full       bool
 	maxKeys    int
-	key        []byte // of the message observed last
-	live       bool   // it is a Live's: doubled are those to be looked at
+	live       bool // it is a Live's: doubled are those to be looked at
+}
+
+// generation are ids that came within some time.
+type generation struct {
+	claims *correlate.Claims
+	owners map[string]*owner // by id, where a second message has come
 }
 
 // owner is the message that has an id, and those that have it as well.
@@ -39,32 +46,60 @@ type claim struct {
 	chain *correlate.Chain
 }
 
+func newUniqueTracker(f *Flow, r *Rule, e *correlate.Engine, maxKeys int) *uniqueTracker {
+	t := &uniqueTracker{flow: f, rule: r, maxKeys: maxKeys, turned: correlate.Never}
+	for _, g := range [2]*generation{&t.young, &t.old} {
+		*g = generation{claims: e.NewClaims(), owners: map[string]*owner{}}
+	}
+	return t
+}
+
+// expect brings into the caches what observe needs for a message with the hash.
+func (t *uniqueTracker) expect(hash uint32) { t.young.claims.Expect(hash) }
+
 func (t *uniqueTracker) observe(s *sighting) {
-	if s.by.IsNil() || s.entry.Copy {
+	if s.key.text == "" || s.entry.Copy {
 		return
 	}
-	t.key = payload.AppendKey(payload.AppendKey(t.key[:0], s.per), s.by)
-	key := string(t.key)
 	t.turn(s.seen)
-	have := t.young[key]
+	have := t.young.owner(s.key)
 	if have == nil {
-		have = t.old[key]
+		have = t.old.owner(s.key)
 	}
-	c := claim{*s.entry, s.chain}
+	if have == nil {
+		if !t.young.claims.Add(s.key.hash, s.key.text, s.entry, s.number) {
+			t.full = true
+		}
+		return
+	}
+	c := claim{*s.entry, s.named().chain}
 	c.entry.Fields, c.entry.Detail = nil, nil
-	switch {
-	case have == nil:
-		t.young[key] = &owner{claim: c}
-	case !have.absorb(s.channel, c):
-		if have.others == nil {
-			have.name = nameOf(s.by)
-		}
-		if have.others == nil || t.live && !have.fresh {
-			have.fresh = true
-			t.doubled = append(t.doubled, have)
-		}
-		have.others = append(have.others, c)
+	if have.absorb(s.channel, c) {
+		return
 	}
+	if have.others == nil {
+		have.name = nameOf(s.by)
+	}
+	if have.others == nil || t.live && !have.fresh {
+		have.fresh = true
+		t.doubled = append(t.doubled, have)
+	}
+	have.others = append(have.others, c)
+}
+
+// owner is the message that has the id, nil where none has.
+func (g *generation) owner(key ruleKey) *owner {
+	c, ok := g.claims.Find(key.hash, key.text)
+	if !ok {
+		return nil
+	}
+	if c.Left() {
+		return g.owners[key.text]
+	}
+	o := &owner{}
+	o.entry, o.chain = c.Leave()
+	g.owners[strings.Clone(key.text)] = o
+	return o
 }
 
 // absorb reports whether the message is a copy that passes of one that is known
@@ -104,12 +139,17 @@ func (c *claim) absorb(ch *Channel, other claim) bool {
 
 // turn forgets ids that are older than the flow remembers, or too many.
 func (t *uniqueTracker) turn(now correlate.Instant) {
-	full := len(t.young) >= t.maxKeys
-	if t.young != nil && !full && now < t.turned.Add(t.flow.Remember) {
+	full := t.young.claims.Len() >= t.maxKeys
+	if !t.turned.Known() {
+		t.turned = now
+	}
+	if !full && now < t.turned.Add(t.flow.Remember) {
 		return
 	}
 	t.full = t.full || full
-	t.old, t.young, t.turned = t.young, map[string]*owner{}, now
+	t.old.claims.Clear()
+	clear(t.old.owners)
+	t.old, t.young, t.turned = t.young, t.old, now
 }
 
 func (t *uniqueTracker) report(*correlate.Horizon) ([]ruleFinding, []Unknown) {

@@ -34,10 +34,28 @@ type limit struct {
 
 // sighting is a message as a rule sees it.
 type sighting struct {
-	place
+	place   // without its chain: see named
 	by, per payload.Value
+	key     ruleKey
+	number  correlate.Number // of its chain, 0 for none
+	engine  *correlate.Engine
 	entry   *correlate.Entry
 	channel *Channel
+}
+
+// ruleKey is the key of a message in the claims of a rule.
+type ruleKey struct {
+	text string
+	hash uint32
+}
+
+// named is the place, with the name of its chain.
+func (s *sighting) named() place {
+	p := s.place
+	if s.number != 0 {
+		p.chain = s.engine.Name(s.number)
+	}
+	return p
 }
 
 // place is where a rule saw a message.
@@ -68,12 +86,12 @@ type ruleFinding struct {
 	place place
 }
 
-func newTracker(f *Flow, r *Rule, maxKeys int) tracker {
+func newTracker(f *Flow, r *Rule, e *correlate.Engine, maxKeys int) tracker {
 	switch r.Kind {
 	case "ordered":
 		return &orderedTracker{flow: f, rule: r, maxKeys: maxKeys, keys: map[string]*sequence{}}
 	case "unique":
-		return &uniqueTracker{rule: r, flow: f, maxKeys: maxKeys}
+		return newUniqueTracker(f, r, e, maxKeys)
 	case "every":
 		return &everyTracker{rule: r, flow: f, maxKeys: maxKeys, keys: map[string]*beat{}}
 	case "never":
