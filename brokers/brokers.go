@@ -101,6 +101,10 @@ type Channel struct {
 	RowKeys []string      // SQL: the columns that tell rows apart; none: the first
 	Every   time.Duration // SQL: how often it is asked; 0: 200 ms
 
+	// Reply is where replies to what a run sends are to go, "" for every other
+	// channel: a queue that the tap makes (RabbitMQ), or Topic (Kafka).
+	Reply string
+
 	Firehose  bool // RabbitMQ: tap: firehose
 	Intrusive bool // SQS: consuming the queue is allowed
 	Envelope  bool // SNS, SQS: the payload is SNS's envelope as it came, not what is in it

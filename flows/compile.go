@@ -95,11 +95,12 @@ func (c *compiler) configScope() *expression.Scope {
 			{Name: "file", Params: 1, Call: c.readFile, Secret: true},
 		},
 		Unavailable: map[string]string{
-			"id":   "only scenarios have an id",
-			"case": "only scenarios have cases",
-			"now":  "only what a scenario sends may read the clock",
-			"uuid": "only what a scenario sends may make ids",
-			"fake": "only what a scenario sends is made of test data",
+			"channels": "only what a scenario sends may name queues for replies",
+			"id":       "only scenarios have an id",
+			"case":     "only scenarios have cases",
+			"now":      "only what a scenario sends may read the clock",
+			"uuid":     "only what a scenario sends may make ids",
+			"fake":     "only what a scenario sends is made of test data",
 		},
 	}
 }

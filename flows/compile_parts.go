@@ -2,6 +2,7 @@ package flows
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/flowcheck/flowcheck/expression"
 	"github.com/flowcheck/flowcheck/flows/source"
@@ -72,6 +73,18 @@ func (c *compiler) nameChannels() {
 	}
 }
 
+// channelIndex is the index of a channel whose name may have to be evaluated.
+func (c *compiler) channelIndex(name source.Text) int {
+	i, ok := c.channels[name.Value]
+	if ok || !strings.Contains(name.Value, "${") {
+		return i // names that do not exist have been told by package source
+	}
+	if i, ok = c.channels[c.text(name)]; !ok {
+		c.fail(name.Pos, "%s names no channel", name.Value)
+	}
+	return i
+}
+
 func (c *compiler) compileChannels() {
 	for i := range c.file.Channels {
 		c.compileChannel(&c.file.Channels[i], &c.flow.Channels[i])
@@ -103,9 +116,23 @@ func (c *compiler) compileChannel(from *source.Channel, to *Channel) {
 	}
 	to.Envelope = from.Envelope.Kind == source.Bool && from.Envelope.Text.Value == "true"
 	if from.Reply {
-		c.fail(from.Name.Pos, "reply queues are not served yet")
+		c.compileReply(to)
 	}
 	c.compileIntake(from, to)
+}
+
+// compileReply names where the replies go: a queue that is there for this run
+// alone, or a topic.
+func (c *compiler) compileReply(to *Channel) {
+	if to.Reply = to.Topic; to.Reply != "" || to.Lacking {
+		return
+	}
+	to.Own = true
+	token := "run"
+	if c.opts.UUID != nil {
+		token = c.opts.UUID()
+	}
+	to.Reply = "flowcheck-reply-" + token
 }
 
 func (c *compiler) texts(all []source.Text) []string {
@@ -142,7 +169,7 @@ func (c *compiler) nameSteps() {
 		step := &c.flow.Steps[i]
 		step.Name, step.Optional, step.Counted = s.Name.Value, s.Optional, s.Count.IsSet()
 		step.Repeatable = s.Repeatable
-		step.Channel = c.channels[s.Channel.Value]
+		step.Channel = c.channelIndex(s.Channel)
 		step.Min, step.Max, step.text = 1, 1, s.Count.Text.Value
 		if step.Counted {
 			step.Min, step.Max = s.Count.Min, s.Count.Max

@@ -47,10 +47,13 @@ func (c *compiler) outcomeIndex(name source.Text) int {
 
 func (c *compiler) compileSend(from *source.Send, scope *expression.Scope) send {
 	s := send{
-		to: c.channels[from.To.Value], outcome: c.outcomeIndex(from.Outcome), tombstone: from.Tombstone,
+		to: c.channelIndex(from.To), outcome: c.outcomeIndex(from.Outcome), tombstone: from.Tombstone,
 		key: c.template(from.Key, scope), body: c.template(from.Body, scope),
 		text: c.textTemplate(from.Text, scope), base64: c.textTemplate(from.Base64, scope),
 		partition: c.textTemplate(from.Partition, scope),
+	}
+	if c.flow.Channels[s.to].Own {
+		c.fail(from.To.Pos, "%q takes replies: nothing is sent there", from.To.Value)
 	}
 	for _, h := range from.Headers {
 		s.headers = append(s.headers, templateMember{c.textTemplate(h.Name, scope), c.template(h.Value, scope)})
@@ -66,7 +69,7 @@ func (c *compiler) compileSend(from *source.Send, scope *expression.Scope) send 
 func (c *compiler) sendScope(from *source.Scenario) *expression.Scope {
 	s := c.configScope()
 	s.Unavailable = nil
-	s.Names = c.scenarioNames(from)
+	s.Names = append(c.scenarioNames(from), c.replyNames())
 	s.Functions = append(s.Functions,
 		expression.Function{Name: "now", Call: func([]payload.Value) (payload.Value, error) {
 			return payload.OfTime(c.opts.Now().UTC()), nil
@@ -80,14 +83,27 @@ func (c *compiler) sendScope(from *source.Scenario) *expression.Scope {
 	return s
 }
 
+// replyNames are the queues and topics that replies are to go to, by channel.
+func (c *compiler) replyNames() expression.Name {
+	members, names := []payload.Member{}, []string{}
+	for i := range c.flow.Channels {
+		if ch := &c.flow.Channels[i]; ch.Reply != "" {
+			members = append(members, payload.Member{Name: ch.Name, Value: payload.OfString(ch.Reply)})
+			names = append(names, ch.Name)
+		}
+	}
+	return expression.Name{Name: "channels", Value: payload.OfObject(members), Members: names}
+}
+
 // scenarioScope is the scope of a scenario's checks.
 func (c *compiler) scenarioScope(from *source.Scenario) *expression.Scope {
 	s := c.chainScope(false)
 	s.Names = c.scenarioNames(from)
 	s.Unavailable = map[string]string{
-		"now":  "a check may not read the clock: a later verify could not repeat it",
-		"uuid": "a check may not make ids: a later verify could not repeat it",
-		"fake": "a check may not make test data: a later verify could not repeat it",
+		"channels": "a check may not read where replies go: a later verify could not repeat it",
+		"now":      "a check may not read the clock: a later verify could not repeat it",
+		"uuid":     "a check may not make ids: a later verify could not repeat it",
+		"fake":     "a check may not make test data: a later verify could not repeat it",
 	}
 	return s
 }

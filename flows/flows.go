@@ -99,7 +99,12 @@ type Channel struct {
 	RowKeys                                  []string
 	Every                                    time.Duration
 	Answers                                  []Answer
-	Firehose, Intrusive, Envelope            bool
+	// Reply is where replies to what a run sends are to go; "": it is no channel for
+	// them. Own tells that the tap makes it.
+	Reply string
+	Own   bool
+
+	Firehose, Intrusive, Envelope bool
 
 	// Only: a message that is no step is unexpected.
 	Only bool

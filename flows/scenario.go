@@ -80,6 +80,7 @@ const (
 	nameEnv
 	nameID
 	nameCase
+	nameChannels // known when the file is compiled
 	nameCount
 )
 

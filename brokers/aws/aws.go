@@ -78,6 +78,7 @@ func alienKey(ch brokers.Channel) string {
 		{"queue", ch.Queue != ""},
 		{"stream", ch.Stream != ""},
 		{"tap: firehose", ch.Firehose},
+		{"reply", ch.Reply != ""},
 	} {
 		if k.set {
 			return k.name

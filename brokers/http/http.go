@@ -38,6 +38,8 @@ func Adapter() brokers.Adapter {
 // check reports what is wrong with a channel.
 func check(ch brokers.Channel) error {
 	switch {
+	case ch.Reply != "":
+		return fmt.Errorf("channel %s: reply: there are no queues for replies over HTTP; a scenario that begins with call: has the reply", ch.Name)
 	case ch.Path == "":
 		return fmt.Errorf("channel %s: name the path that the system calls, such as path: /mails", ch.Name)
 	case !strings.HasPrefix(ch.Path, "/"):

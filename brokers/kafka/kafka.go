@@ -76,7 +76,9 @@ var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 // check reports what is wrong with a channel on Kafka.
 func check(ch brokers.Channel) error {
 	var errs []error
-	if ch.Topic == "" {
+	if ch.Topic == "" && ch.Reply != "" {
+		errs = append(errs, errors.New("flowcheck makes no topics: name the topic of the replies beside reply: true"))
+	} else if ch.Topic == "" {
 		errs = append(errs, errors.New("a channel on kafka needs a topic"))
 	} else if !topicName.MatchString(ch.Topic) || ch.Topic == "." || ch.Topic == ".." {
 		errs = append(errs, fmt.Errorf("%q is no topic name: up to 249 of a-z A-Z 0-9 . _ -", ch.Topic))

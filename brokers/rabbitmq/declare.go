@@ -12,7 +12,8 @@ const ownPermission = "to configure, write and read ^" + prefix
 
 // declare makes the queue and its drop box. The name is fresh each time, since a
 // connection that the broker believes alive may still own the last one; only a
-// durable one has to be found again. On the same connection again, the last one
+// durable one has to be found again, and the name of one for replies is known to
+// the system: it is tried until the broker gives it back. On the same connection again, the last one
 // is still there and is deleted.
 func (q *queueReader) declare(ctx context.Context, again bool) error {
 	durable := q.tap.cfg.Durable
@@ -22,11 +23,15 @@ func (q *queueReader) declare(ctx context.Context, again bool) error {
 		}
 	}
 	q.queue = prefix + cleanName(q.tap.tapper.address.run) + "-" + cleanName(q.name())
-	if durable {
+	switch {
+	case durable:
 		if err := q.find(ctx); err != nil {
 			return err
 		}
-	} else {
+	case q.channel.Reply != "":
+		q.queue, q.anew = q.channel.Reply, true
+		q.tap.create(created{exchange: q.queue})
+	default:
 		q.queue += "-" + token()
 		q.anew = true
 		q.tap.create(created{exchange: q.queue})

@@ -2,6 +2,7 @@ package rabbitmq
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -87,6 +88,32 @@ func TestClosedConnectionIsAGap(t *testing.T) {
 		t.Fatalf("came %+v", o)
 	}
 	w.nothing()
+	s.must(w.tap.Close(s.ctx()))
+	s.nothingLeft()
+}
+
+// TestAQueueForRepliesIsMadeAgain by the name that the system knows.
+func TestAQueueForRepliesIsMadeAgain(t *testing.T) {
+	s := newSite(t)
+	ch := brokers.Channel{Name: "prices", Reply: "flowcheck-reply-" + token()}
+	plan, err := s.open(s.config()).Plan(s.ctx(), []brokers.Channel{ch})
+	if s.must(err); !strings.Contains(fmt.Sprint(plan), "queue "+ch.Reply+",") {
+		t.Errorf("the plan is %v", plan)
+	}
+	w := s.tapChannels(ch)
+	s.send("", ch.Reply, amqp091.Publishing{Body: []byte("1"), CorrelationId: "c-1"})
+	if o := w.message(); string(o.Payload) != "1" || o.Properties["correlation-id"] != "c-1" {
+		t.Fatalf("came %+v", o)
+	}
+	s.hangUp(w.tapper.address.run, "tap")
+	w.twoGaps("CONNECTION_FORCED")
+	s.send("", ch.Reply, amqp091.Publishing{Body: []byte("2")})
+	if o := w.message(); string(o.Payload) != "2" {
+		t.Fatalf("came %+v", o)
+	}
+	if q, err := w.tapper.Quiet(s.ctx(), []brokers.Channel{ch}); err != nil || !q.Known || !q.Quiet {
+		t.Errorf("quiet: %+v, %v", q, err)
+	}
 	s.must(w.tap.Close(s.ctx()))
 	s.nothingLeft()
 }

@@ -28,12 +28,15 @@ func (t *tapper) planned(tg target) []brokers.Action {
 			{Verb: "read", Object: "stream " + ch.Stream, Permission: "to read " + ch.Stream},
 		}
 	}
-	name := prefix + cleanName(t.address.run) + "-" + cleanName(ch.Name)
+	name := prefix + cleanName(t.address.run) + "-" + cleanName(ch.Name) + "-…"
+	if ch.Reply != "" {
+		name = ch.Reply
+	}
 	actions := t.plannedQuestions(tg)
 	actions = append(actions,
-		brokers.Action{Verb: "create", Object: fmt.Sprintf("queue %s-…, at most %d messages or %d MiB, gone with the connection", name, t.limits.messages, t.limits.bytes>>20), Permission: ownPermission},
-		brokers.Action{Verb: "create", Object: "queue " + name + "-…-drops, for the last message that the first one dropped", Permission: ownPermission},
-		brokers.Action{Verb: "create", Object: "exchange " + name + "-…, for drops and markers", Permission: ownPermission},
+		brokers.Action{Verb: "create", Object: fmt.Sprintf("queue %s, at most %d messages or %d MiB, gone with the connection", name, t.limits.messages, t.limits.bytes>>20), Permission: ownPermission},
+		brokers.Action{Verb: "create", Object: "queue " + name + "-drops, for the last message that the first one dropped", Permission: ownPermission},
+		brokers.Action{Verb: "create", Object: "exchange " + name + ", for drops and markers", Permission: ownPermission},
 	)
 	for _, b := range tg.bindings {
 		actions = append(actions, brokers.Action{
@@ -42,7 +45,7 @@ func (t *tapper) planned(tg target) []brokers.Action {
 			Permission: "to read " + b.exchange,
 		})
 	}
-	return append(actions, brokers.Action{Verb: "read", Object: "queue " + name + "-…", Permission: ownPermission})
+	return append(actions, brokers.Action{Verb: "read", Object: "queue " + name, Permission: ownPermission})
 }
 
 // plannedQuestions are what is asked or switched before a queue is made.

@@ -91,7 +91,7 @@ func newRequest(ctx context.Context, ch brokers.Channel, m brokers.Outgoing) (*r
 	if err != nil {
 		return nil, err
 	}
-	r := &request{ctx: ctx, exchange: ch.Exchange, queue: ch.Queue + ch.Stream, message: publishing, done: make(chan error, 1)}
+	r := &request{ctx: ctx, exchange: ch.Exchange, queue: ch.Queue + ch.Stream + ch.Reply, message: publishing, done: make(chan error, 1)}
 	r.key = r.queue
 	if len(ch.RoutingKeys) > 0 {
 		r.key = ch.RoutingKeys[0]

@@ -110,6 +110,8 @@ func (t *tapper) queuesOf(ctx context.Context, ch brokers.Channel) ([]string, er
 	switch {
 	case len(ch.Consumers) > 0:
 		return ch.Consumers, nil
+	case ch.Reply != "":
+		return nil, nil // only the tap reads it
 	case ch.Queue != "":
 		return []string{ch.Queue}, nil
 	}

@@ -51,6 +51,9 @@ func check(ch brokers.Channel) error {
 
 // checkNames refuses an address that no broker could have.
 func checkNames(ch brokers.Channel) error {
+	if ch.Reply != "" {
+		return checkReply(ch)
+	}
 	named := 0
 	for _, name := range []string{ch.Exchange, ch.Queue, ch.Stream} {
 		if name != "" {
@@ -74,6 +77,14 @@ func checkNames(ch brokers.Channel) error {
 		if len(key) > maxName {
 			return fmt.Errorf("routing-key %.20q… has %d bytes, AMQP carries %d", key, len(key), maxName)
 		}
+	}
+	return nil
+}
+
+// checkReply refuses an address of a queue that is the tap's own.
+func checkReply(ch brokers.Channel) error {
+	if ch.Exchange+ch.Queue+ch.Stream != "" || len(ch.RoutingKeys) > 0 || ch.Firehose {
+		return errors.New("with reply: true flowcheck makes the queue: leave out exchange, queue, stream, routing-key and tap")
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ func (t *tapper) resolve(ctx context.Context, ch brokers.Channel) (target, error
 	var tg target
 	var err error
 	switch {
+	case ch.Reply != "": // the default exchange leads there, and needs no binding
 	case ch.Stream != "":
 		err = t.checkStream(ctx, ch.Stream)
 	case ch.Firehose:

@@ -41,6 +41,8 @@ func Adapter() brokers.Adapter {
 func check(ch brokers.Channel) error {
 	first, _, _ := strings.Cut(strings.TrimSpace(ch.Query), " ")
 	switch {
+	case ch.Reply != "":
+		return fmt.Errorf("channel %s: reply: a database has no queues for replies", ch.Name)
 	case ch.Query == "":
 		return fmt.Errorf("channel %s: name the query whose rows are messages, such as query: SELECT id, status FROM orders", ch.Name)
 	case !strings.EqualFold(strings.TrimSpace(first), "select") && !strings.EqualFold(strings.TrimSpace(first), "with"):

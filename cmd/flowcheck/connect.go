@@ -149,7 +149,8 @@ func brokerChannels(f *flows.Flow) []brokers.Channel {
 			Name: ch.Name, Topic: ch.Topic, Exchange: ch.Exchange, RoutingKeys: ch.RoutingKeys, Queue: ch.Queue,
 			Stream: ch.Stream, SNS: ch.SNS, SQS: ch.SQS, Firehose: ch.Firehose, Intrusive: ch.Intrusive,
 			Envelope: ch.Envelope, Consumers: ch.Consumers,
-			Path: ch.Path, Method: ch.Method, Query: ch.Query, RowKeys: ch.RowKeys, Every: ch.Every,
+			Reply: ch.Reply,
+			Path:  ch.Path, Method: ch.Method, Query: ch.Query, RowKeys: ch.RowKeys, Every: ch.Every,
 		}
 		for _, a := range ch.Answers {
 			answer := brokers.Answer{Status: a.Status, Body: a.Body, Delay: a.Delay}
@@ -160,6 +161,17 @@ func brokerChannels(f *flows.Flow) []brokers.Channel {
 		}
 	}
 	return channels
+}
+
+// repliesBelongToRun refuses a flow with a queue for replies where nothing is sent
+// that could be replied to.
+func repliesBelongToRun(f *flows.Flow) error {
+	for i := range f.Channels {
+		if f.Channels[i].Own {
+			return input(fmt.Errorf("channel %s is a queue of flowcheck's own for replies, which run alone has: nobody else knows its name", f.Channels[i].Name))
+		}
+	}
+	return nil
 }
 
 // checkChannels has each adapter look at its channels, without a broker, and

@@ -47,6 +47,9 @@ masks is hashed before it is written.`,
 			if err == nil {
 				err = checkBrokers(&flags, flow)
 			}
+			if err == nil {
+				err = repliesBelongToRun(flow)
+			}
 			if err != nil {
 				return err
 			}

@@ -168,6 +168,9 @@ func (a *app) loadWatched(files []string, flags *shadowFlags, salt string) ([]*f
 		if err == nil {
 			err = a.checkChannels(file, flow)
 		}
+		if err == nil {
+			err = repliesBelongToRun(flow)
+		}
 		if err != nil {
 			return nil, err
 		}
