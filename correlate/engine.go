@@ -187,11 +187,35 @@ func (e *Engine) Unplaced(yield func(*Entry) bool) {
 	}
 }
 
-// Close lets go of every chain.
-func (e *Engine) Close() {
-	for e.oldest != 0 {
-		e.release(e.oldest, closing)
+// Numbers is the highest Number that a chain may have.
+func (e *Engine) Numbers() Number { return e.book.used }
+
+// Read fills c with a chain, and reports whether one that is kept has the number.
+// Many may read at once, on any goroutines, while nothing changes the engine; what
+// c has then shares its memory.
+func (e *Engine) Read(n Number, c *Chain) bool {
+	if n == 0 || e.book.at(n).ids == 0 {
+		return false
 	}
+	e.unpack(n, c)
+	return true
+}
+
+// Close hands every chain on, but those of which passed, where it is not nil, says
+// that nobody asks for them. Nothing may be added afterwards: no id leads to a chain
+// any more, and what has the name of one keeps it.
+func (e *Engine) Close(passed func(Number) bool) {
+	for n := e.oldest; n != 0; n = e.book.at(n).next {
+		if passed != nil && passed(n) || e.cfg.Done == nil {
+			continue
+		}
+		e.unpack(n, &e.done)
+		e.cfg.Done(&e.done, false)
+	}
+	for n, name := range e.names {
+		name.Number, name.IDs, name.Met = 0, cloneIDs(e.idsOf(nil, e.book.at(n).ids)), cloneIDs(e.idsOf(nil, e.book.at(n).met))
+	}
+	e.index, e.names, e.loose, e.count, e.oldest, e.newest = newIndex(), map[Number]*Chain{}, map[key]*group{}, 0, 0, 0
 }
 
 // Expect brings into the caches what Add needs for the messages, which have been

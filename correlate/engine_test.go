@@ -54,7 +54,7 @@ func (r *rig) add(seen time.Duration, m Message) Number {
 
 // chains closes the engine and returns each chain's messages.
 func (r *rig) chains() []string {
-	r.engine.Close()
+	r.engine.Close(nil)
 	slices.Sort(r.done)
 	return r.done
 }
@@ -238,7 +238,7 @@ func TestOneHashForTwoIDs(t *testing.T) {
 	if two == one || e.find(key(a), key(a).hash()) != one || e.find(key(b), key(b).hash()) != two {
 		t.Error("two ids with one hash became one")
 	}
-	e.release(two, closing)
+	e.release(two, true)
 	if e.find(key(b), key(b).hash()) != 0 || e.find(key(a), key(a).hash()) != one {
 		t.Error("removing one of two ids with one hash")
 	}

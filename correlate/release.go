@@ -50,13 +50,13 @@ func (e *Engine) unlink(n Number) {
 func (e *Engine) forget() {
 	for e.cfg.MaxChains > 0 && e.count > e.cfg.MaxChains {
 		e.early = e.now
-		e.release(e.oldest, tooMany)
+		e.release(e.oldest, true)
 	}
 	if e.cfg.Remember <= 0 {
 		return
 	}
 	for e.oldest != 0 && e.book.at(e.oldest).touched.Add(e.cfg.Remember) < e.now {
-		if n := e.oldest; e.release(n, quiet) {
+		if n := e.oldest; e.release(n, false) {
 			e.touch(n)
 		}
 	}
@@ -68,21 +68,12 @@ func (e *Engine) remnants() bool {
 	return e.early != Never && (e.cfg.Remember <= 0 || e.now <= e.early.Add(e.cfg.Remember))
 }
 
-// cause is why a chain is let go of.
-type cause uint8
-
-const (
-	quiet   cause = iota // for longer than Remember
-	tooMany              // beyond MaxChains
-	closing              // all of them
-)
-
-// release hands the chain on and takes it out of the engine. It reports whether it
-// is kept instead.
-func (e *Engine) release(n Number, why cause) (kept bool) {
+// release hands the chain on and takes it out of the engine: early, because there are
+// too many. It reports whether it is kept instead.
+func (e *Engine) release(n Number, early bool) (kept bool) {
 	c := &e.done
 	e.unpack(n, c)
-	if e.cfg.Done != nil && e.cfg.Done(c, why == tooMany) && why == quiet {
+	if e.cfg.Done != nil && e.cfg.Done(c, early) && !early {
 		return true
 	}
 	c.Number = 0
@@ -135,7 +126,7 @@ func (e *Engine) Shed(n int) int {
 	gone := 0
 	for ; gone < n && e.oldest != 0; gone++ {
 		e.early = max(e.now, e.early)
-		e.release(e.oldest, tooMany)
+		e.release(e.oldest, true)
 	}
 	if e.store.wasteful() {
 		e.compact()

@@ -267,8 +267,7 @@ func (a *Audit) tapMark(m *message.Mark) {
 // Result closes the audit: every chain is judged, and nothing may be added any
 // more.
 func (a *Audit) Result() *Result {
-	a.closing = true
-	a.engine.Close()
+	a.closeChains()
 	r := &a.result
 	a.judgeLoose()
 	a.reportRules()
