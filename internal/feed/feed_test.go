@@ -88,8 +88,8 @@ const odd = `flowcheck: 1
 flow: workload
 brokers: { k: "kafka://localhost:9092" }
 channels:
-  orders:   { broker: k, topic: orders, when: 'body.total != 12.5' }
-  payments: { broker: k, topic: payments }
+  orders:   { broker: k, topic: orders, when: 'body.total != 12.5', time: body.total }
+  payments: { broker: k, topic: payments, time: body.amount }
   mails:    { broker: k, topic: mails }
 correlate:
   order: '"a \"quoted\" " + body.orderId'
