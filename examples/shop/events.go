@@ -25,6 +25,7 @@ type events struct {
 	addrs    []string
 	client   sarama.Client
 	producer sarama.SyncProducer
+	codings  map[string]Coding // by topic
 	log      *slog.Logger
 }
 
@@ -90,7 +91,7 @@ func (e *events) close() error {
 }
 
 func (e *events) produce(r row) error {
-	m := &sarama.ProducerMessage{Topic: r.to, Key: sarama.StringEncoder(r.key), Value: sarama.ByteEncoder(r.body)}
+	m := &sarama.ProducerMessage{Topic: r.to, Key: sarama.StringEncoder(r.key), Value: sarama.ByteEncoder(encoded(e.codings[r.to], r.body))}
 	if r.noKey {
 		m.Key = nil
 	}
@@ -139,7 +140,7 @@ type member struct {
 
 // consume handles a topic's messages as a member of a group until ctx ends.
 func (e *events) consume(ctx context.Context, m member) error {
-	h := &groupHandler{member: m}
+	h := &groupHandler{member: m, coding: e.codings[m.topic]}
 	for ctx.Err() == nil {
 		if err := e.session(ctx, m, h); err != nil && ctx.Err() == nil {
 			e.log.Warn("the consumer joins again", "group", m.group, "error", err)
@@ -183,6 +184,7 @@ func wait(ctx context.Context, d time.Duration) error {
 
 type groupHandler struct {
 	member
+	coding  Coding
 	waiting atomic.Int32 // partitions whose place is not known yet
 	told    sync.Once
 }
@@ -228,7 +230,7 @@ func (h *groupHandler) take(s sarama.ConsumerGroupSession, m *sarama.ConsumerMes
 		commit()
 	}
 	err := h.handle(s.Context(), record{
-		topic: m.Topic, partition: m.Partition, offset: m.Offset, key: m.Key, value: m.Value, headers: m.Headers, at: m.Timestamp,
+		topic: m.Topic, partition: m.Partition, offset: m.Offset, key: m.Key, value: decoded(h.coding, m.Value), headers: m.Headers, at: m.Timestamp,
 	})
 	if err != nil {
 		return err

@@ -75,6 +75,8 @@ type Config struct {
 	Kafka []string
 	Tasks Tasks
 	Mails Mails
+	// Codings spell the bodies otherwise than in JSON.
+	Codings Codings
 	// Bug is the name of one of Bugs; "" is a correct shop.
 	Bug string
 	// Stretch is by how much the shop's own waits are longer, on a machine under
@@ -170,6 +172,9 @@ func Start(ctx context.Context, cfg Config) (*Shop, error) {
 	if cfg.Stretch == 0 {
 		cfg.Stretch = 1
 	}
+	if c := cfg.Codings.Shipments; c != nil {
+		cfg.Tasks = codedTasks{cfg.Tasks, c}
+	}
 	s := &Shop{cfg: cfg, db: newDatabase()}
 	s.turn.Lock()
 	defer s.turn.Unlock()
@@ -215,6 +220,7 @@ func (s *Shop) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	events.codings = s.cfg.Codings.Events
 	s.events, s.memo = events, newMemo()
 	if err := errors.Join(s.cfg.Tasks.Declare(ctx), s.cfg.Mails.Declare(ctx, s.mailOptions())); err != nil {
 		return errors.Join(err, events.close())

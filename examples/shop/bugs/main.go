@@ -37,7 +37,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	t := trial{*flowcheck, *flows, environment()}
+	t := trial{program: *flowcheck, flows: *flows, env: environment()}
 	ok, err := false, setCredentials(t.env)
 	if err == nil {
 		ok, err = tryAll(ctx, t, *only)
@@ -55,6 +55,8 @@ func main() {
 type trial struct {
 	program, flows string
 	env            shop.Environment
+	codings        shop.Codings
+	vars           []string // of flowcheck's environment
 }
 
 // environment is KAFKA, RABBIT and AWS_ENDPOINT, else the brokers that the tests
@@ -135,7 +137,7 @@ func (t trial) run(ctx context.Context, bug shop.Bug) (got outcome, err error) {
 	if err := shop.Clear(ctx, t.env); err != nil {
 		return got, err
 	}
-	_, closeShop, err := shop.StartOn(ctx, t.env, shop.Config{Bug: bug.Name, Log: log})
+	_, closeShop, err := shop.StartOn(ctx, t.env, shop.Config{Bug: bug.Name, Log: log, Codings: t.codings})
 	if err != nil {
 		return got, err
 	}
@@ -144,6 +146,7 @@ func (t trial) run(ctx context.Context, bug shop.Bug) (got outcome, err error) {
 	cmd := exec.CommandContext(ctx, t.program, "run", filepath.Join(t.flows, bug.File()), "--report", "json=-")
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
 	cmd.Env = append(os.Environ(), "KAFKA="+t.env.Kafka, "RABBIT="+t.env.Rabbit, "AWS_ENDPOINT="+t.env.AWSEndpoint)
+	cmd.Env = append(cmd.Env, t.vars...)
 	began := time.Now()
 	runErr := cmd.Run()
 	got.took = time.Since(began)

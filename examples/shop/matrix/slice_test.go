@@ -17,9 +17,10 @@ func TestSlice(t *testing.T) {
 	if testing.Short() {
 		t.Skip("real brokers and half a minute")
 	}
-	testbroker.Kafka(t)
+	kafka := testbroker.Kafka(t)
 	testbroker.RabbitMQ(t)
 	testbroker.Ministack(t)
+	testbroker.Alone(t, kafka, "shop")
 	dir := t.TempDir()
 	program, results := filepath.Join(dir, "flowcheck"), filepath.Join(dir, "results.jsonl")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/flowcheck/flowcheck/cmd/flowcheck")

@@ -2,6 +2,9 @@
 //
 //	KAFKA=localhost:9092 RABBIT=amqp://guest:guest@localhost:5672/ go run ./examples/shop/serve
 //
+// With REGISTRY=URL of a schema registry it speaks Avro on Kafka and Protobuf on
+// RabbitMQ instead of JSON (see package wire).
+//
 // At -control it can be restarted and repaired (see shop.Control): SHOP=URL tells
 // its flow files where that is.
 package main
@@ -15,6 +18,7 @@ import (
 	"syscall"
 
 	"github.com/flowcheck/flowcheck/examples/shop"
+	"github.com/flowcheck/flowcheck/examples/shop/wire"
 )
 
 func main() {
@@ -31,7 +35,14 @@ func main() {
 func serve(bug, addr string, log *slog.Logger) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	s, closeShop, err := shop.StartOn(ctx, shop.EnvironmentOf(os.Getenv), shop.Config{Bug: bug, Log: log})
+	cfg := shop.Config{Bug: bug, Log: log}
+	if registry := os.Getenv("REGISTRY"); registry != "" {
+		var err error
+		if cfg.Codings, err = wire.Open(ctx, registry); err != nil {
+			return err
+		}
+	}
+	s, closeShop, err := shop.StartOn(ctx, shop.EnvironmentOf(os.Getenv), cfg)
 	if err != nil {
 		return err
 	}
