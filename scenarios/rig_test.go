@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -126,11 +127,11 @@ func newRig(t testing.TB, text string, options memory.Options) *rig {
 		t.Fatal(err)
 	}
 	r.flow = flow
-	serial := 0
+	var serial atomic.Int64
 	r.cfg = scenarios.Config{
 		Flow: flow, Tappers: map[int]brokers.Tapper{}, Publishers: map[int]brokers.Publisher{}, Parallel: 64,
 		Record: r.tape, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-		NewID: func() string { serial++; return fmt.Sprintf("id-%03d", serial) },
+		NewID: func() string { return fmt.Sprintf("id-%03d", serial.Add(1)) },
 	}
 	adapter := memory.Adapter(r.server)
 	for i := range flow.Brokers {

@@ -51,7 +51,8 @@ type Config struct {
 	Record Recorder
 	// Progress, if not nil, is called from Run's goroutine when something changed.
 	Progress func(Progress)
-	// Now reads the clock, NewID makes a scenario's fresh id.
+	// Now reads the clock, NewID makes a scenario's fresh id. Both are called by
+	// several goroutines at once.
 	Now   func() time.Time
 	NewID func() string
 	Log   *slog.Logger
