@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,28 +16,32 @@ import (
 
 // gateFlags are the flags of gate.
 type gateFlags struct {
-	flow, findings, state string
-	since                 time.Duration
-	maxFail, minChains    int
+	flow, findings, state, url, tokenFile string
+	since                                 time.Duration
+	maxFail, minChains                    int
 }
 
 func newGate(a *app) *cobra.Command {
 	var flags gateFlags
 	cmd := &cobra.Command{
 		Use:   "gate --flow F",
-		Short: "Ask a shadow's findings whether a flow has been well lately",
-		Long: `Read the findings file of a shadow, which may be running, and decide: a gate for
-a canary, or a trigger to roll back.
+		Short: "Ask a shadow whether a flow has been well lately",
+		Long: `Ask a running shadow, or read its findings file, and decide: a gate for a canary,
+or a trigger to roll back.
 
 Exit code: 0 well, 1 more chains failed than --max-fail, 2 bad input, 3 unknown:
-fewer chains closed than --min-chains. What is told in the last ten seconds may
-not be counted yet.`,
-		Example: "  flowcheck gate --state /var/lib/flowcheck --flow order-fulfilment --since 15m --max-fail 0 --min-chains 50",
-		Args:    takes("", 0, 0),
-		RunE:    func(*cobra.Command, []string) error { return a.gate(&flags) },
+fewer chains closed than --min-chains, or the shadow cannot be reached, or its
+taps are behind. In the file, what closed in the last ten seconds may not be
+counted yet.`,
+		Example: `  flowcheck gate --url http://flowcheck:9464 --flow order-fulfilment --since 15m --max-fail 0 --min-chains 50
+  flowcheck gate --state /var/lib/flowcheck --flow order-fulfilment --since 15m`,
+		Args: takes("", 0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.gate(cmd.Context(), &flags) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&flags.flow, "flow", "", "the `NAME` of the flow")
+	f.StringVar(&flags.url, "url", "", "the `URL` of a running shadow's --listen")
+	f.StringVar(&flags.tokenFile, "token-file", "", "a `FILE` with the token for --url; or the environment variable FLOWCHECK_TOKEN")
 	f.StringVar(&flags.state, "state", "", "the state `FOLDER` of the shadow")
 	f.StringVar(&flags.findings, "findings", "", "its findings `FILE`, where that is elsewhere")
 	f.DurationVar(&flags.since, "since", 15*time.Minute, "how far to look back")
@@ -44,21 +50,32 @@ not be counted yet.`,
 	return cmd
 }
 
-func (a *app) gate(flags *gateFlags) error {
-	name := flags.findings
-	if name == "" && flags.state != "" {
-		name = filepath.Join(flags.state, "findings.jsonl")
-	}
+// check says what is wrong with the flags.
+func (g *gateFlags) check() error {
+	file := g.state != "" || g.findings != ""
 	switch {
-	case flags.flow == "":
-		return input(errors.New("gate needs --flow NAME"))
-	case name == "":
-		return input(errors.New("gate needs --state FOLDER or --findings FILE"))
-	case flags.since <= 0:
-		return input(errors.New("--since: it must be longer than nothing"))
-	case flags.maxFail < 0 || flags.minChains < 0:
-		return input(errors.New("--max-fail and --min-chains: 0 at least"))
+	case g.flow == "":
+		return errors.New("gate needs --flow NAME")
+	case !file && g.url == "":
+		return errors.New("gate needs --url URL, --state FOLDER or --findings FILE")
+	case file && g.url != "":
+		return errors.New("gate asks --url or reads --state and --findings, not both")
+	case g.since <= 0:
+		return errors.New("--since: it must be longer than nothing")
+	case g.maxFail < 0 || g.minChains < 0:
+		return errors.New("--max-fail and --min-chains: 0 at least")
 	}
+	return nil
+}
+
+func (a *app) gate(ctx context.Context, flags *gateFlags) error {
+	if err := flags.check(); err != nil {
+		return input(err)
+	}
+	if flags.url != "" {
+		return a.gateURL(ctx, flags)
+	}
+	name := cmp.Or(flags.findings, filepath.Join(flags.state, "findings.jsonl"))
 	file, err := os.Open(filepath.Clean(name))
 	if err != nil {
 		return input(err)

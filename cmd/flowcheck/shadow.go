@@ -27,6 +27,7 @@ type shadowFlags struct {
 	chains   int
 	logs     string
 	verbose  bool
+	seen     seenFlags
 }
 
 func newShadow(a *app) *cobra.Command {
@@ -43,8 +44,11 @@ told once. On RabbitMQ and SNS, what comes while it does not run is not seen, an
 the chains that it may concern are unknown. One process uses a state folder at a
 time.
 
+With --listen it shows a page with the flows and their findings, metrics for
+Prometheus, and its health. An address that others can reach needs a token.
+
 Exit code: 0 pass, 1 fail (a finding stands), 2 bad input, 3 unknown.`,
-		Example: `  flowcheck shadow flows/*.yaml --state /var/lib/flowcheck
+		Example: `  flowcheck shadow flows/*.yaml --state /var/lib/flowcheck --listen 127.0.0.1:9464
   flowcheck shadow order.flow.yaml --for 15m --findings findings.jsonl`,
 		Args: takes("FLOW...", 1, -1),
 		RunE: func(cmd *cobra.Command, files []string) error {
@@ -55,6 +59,7 @@ Exit code: 0 pass, 1 fail (a finding stands), 2 bad input, 3 unknown.`,
 		},
 	}
 	flags.flow.register(cmd)
+	flags.seen.register(cmd)
 	f := cmd.Flags()
 	f.DurationVar(&flags.length, "for", 0, "stop after this long, such as 15m; without it at Ctrl-C")
 	f.StringVar(&flags.state, "state", "", "the `FOLDER` of journals and findings, to go on with after a restart; without it nothing is kept")
@@ -63,7 +68,7 @@ Exit code: 0 pass, 1 fail (a finding stands), 2 bad input, 3 unknown.`,
 	f.StringVar(&flags.memory, "max-memory", "512MiB", "memory beyond which chains are forgotten before their time")
 	f.StringVar(&flags.bytes, "max-rate", "", "payload bytes a second that are read at most, such as 20MiB; without it as fast as they come")
 	f.IntVar(&flags.chains, "max-chains", shadow.DefaultChains, "chains in memory at most")
-	f.StringVar(&flags.logs, "log-format", "text", "logs on standard error: text or json")
+	f.StringVar(&flags.logs, "log", "text", "logs on standard error: text or json")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "log what happens on the brokers, too")
 	return cmd
 }
@@ -80,6 +85,11 @@ func (a *app) shadow(ctx context.Context, files []string, flags *shadowFlags) er
 	}
 	defer id.Close()
 	loaded, err := a.loadWatched(files, flags, id.MaskSalt)
+	if err != nil {
+		return err
+	}
+	watching, err := a.seenBy(ctx, &flags.seen, cfg, loaded)
+	defer watching.close()
 	if err != nil {
 		return err
 	}
@@ -145,7 +155,7 @@ func (a *app) shadowLogger(flags *shadowFlags) (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(a.err, opts)), nil
 	default:
-		return nil, fmt.Errorf("--log-format %s: it is text or json", flags.logs)
+		return nil, fmt.Errorf("--log %s: it is text or json", flags.logs)
 	}
 }
 
