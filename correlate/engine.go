@@ -202,8 +202,8 @@ func (e *Engine) Read(n Number, c *Chain) bool {
 }
 
 // Close hands every chain on, but those of which passed, where it is not nil, says
-// that nobody asks for them. Nothing may be added afterwards: no id leads to a chain
-// any more, and what has the name of one keeps it.
+// that nobody asks for them. Then it has none: what has the name of one keeps it, but
+// no tag stands for one any more.
 func (e *Engine) Close(passed func(Number) bool) {
 	for n := e.oldest; n != 0; n = e.book.at(n).next {
 		if passed != nil && passed(n) || e.cfg.Done == nil {
@@ -215,7 +215,9 @@ func (e *Engine) Close(passed func(Number) bool) {
 	for n, name := range e.names {
 		name.Number, name.IDs, name.Met = 0, cloneIDs(e.idsOf(nil, e.book.at(n).ids)), cloneIDs(e.idsOf(nil, e.book.at(n).met))
 	}
-	e.index, e.names, e.loose, e.count, e.oldest, e.newest = newIndex(), map[Number]*Chain{}, map[key]*group{}, 0, 0, 0
+	unplaced := e.unplaced
+	*e = *NewEngine(e.cfg)
+	e.unplaced = unplaced
 }
 
 // Expect brings into the caches what Add needs for the messages, which have been

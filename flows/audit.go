@@ -271,6 +271,7 @@ func (a *Audit) Result() *Result {
 	r := &a.result
 	a.judgeLoose()
 	a.reportRules()
+	a.trackers = nil // the result may be kept for long
 	a.reportRereads()
 	a.reportScenarios()
 	a.reportSpreads()

@@ -31,7 +31,8 @@ func main() {
 	flag.Uint64Var(&b.workload.Seed, "seed", 1, "seed of the faults")
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds; the best of each figure is told")
 	flag.BoolVar(&b.more, "more", false, "checks on three steps and a keyed rule")
-	flag.StringVar(&b.profile, "cpuprofile", "", "write a CPU profile of the judging on one core to this file")
+	flag.StringVar(&b.profile, "cpuprofile", "", "write a CPU profile of the judging to this file")
+	flag.IntVar(&b.cores, "cores", 1, "cores of the CPU profile")
 	flag.StringVar(&b.keep, "write", "", "only write workload.jsonl and workload.yaml into this folder")
 	flag.Parse()
 	if err := b.run(); err != nil {
@@ -40,20 +41,30 @@ func main() {
 	}
 }
 
+func load(text string) (*flows.Flow, error) {
+	flow, errs := flows.Load("workload.yaml", []byte(text), flows.Options{})
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return flow, nil
+}
+
 type bench struct {
 	workload workload.Config
 	rounds   int
 	more     bool
 	profile  string
+	cores    int
 	keep     string
 
 	name   string
 	flow   *flows.Flow
+	basic  *flows.Flow // without what -more adds
 	faults workload.Faults
 	lines  int
 	result *flows.Result
 
-	split, hand, walk, one, two figures
+	split, hand, walk, plain, one, two figures
 }
 
 func (b *bench) run() error {
@@ -74,11 +85,12 @@ func (b *bench) run() error {
 	if err := b.write(); err != nil {
 		return err
 	}
-	flow, errs := flows.Load("workload.yaml", []byte(text), flows.Options{})
-	if len(errs) > 0 {
-		return errs
+	if b.flow, err = load(text); err != nil {
+		return err
 	}
-	b.flow = flow
+	if b.basic, err = load(workload.Flow); err != nil {
+		return err
+	}
 	fmt.Printf("%d messages, %d chains, %d open at once, faults %+v\n", b.lines, b.workload.Chains, b.workload.Open, b.faults)
 	for range b.rounds {
 		if err := b.round(); err != nil {
@@ -101,13 +113,17 @@ func (b *bench) round() error {
 	split := measure(1, func() error { return eachLine(b.name, func([]byte) error { return nil }) })
 	hand := measure(1, func() error { return byHand(b.name) })
 	walk := measure(1, func() error { return byWalk(b.name) })
+	var plain figures
+	if b.more {
+		plain = measure(1, func() error { return b.judgeBy(b.basic) })
+	}
 	one := measure(1, b.judge)
 	two := measure(2, b.judge)
-	if err := errors.Join(split.err, hand.err, walk.err, one.err, two.err); err != nil {
+	if err := errors.Join(split.err, hand.err, walk.err, plain.err, one.err, two.err); err != nil {
 		return err
 	}
 	b.split, b.hand, b.walk = better(b.split, split), better(b.hand, hand), better(b.walk, walk)
-	b.one = better(b.one, one)
+	b.plain, b.one = better(b.plain, plain), better(b.one, one)
 	if b.two.wall == 0 || two.wall < b.two.wall {
 		b.two = two
 	}
@@ -126,6 +142,9 @@ func (b *bench) tell(sizes chainSizes) {
 	fmt.Printf("verify        %s, 1/%.2f of by hand, 1/%.2f of a walk; %.0f ns, %.2f allocations, %.0f bytes a message\n",
 		ratio(b.one), b.one.cpu.Seconds()/b.hand.cpu.Seconds(), b.one.cpu.Seconds()/b.walk.cpu.Seconds(),
 		float64(b.one.cpu.Nanoseconds())/float64(n), float64(b.one.allocs)/float64(n), float64(b.one.bytes)/float64(n))
+	if b.more {
+		fmt.Printf("plain flow    %s; with more checks and a rule %.0f %% of it\n", ratio(b.plain), 100*b.plain.cpu.Seconds()/b.one.cpu.Seconds())
+	}
 	fmt.Printf("on two cores  %6.0f k/s of the clock, x%.2f; %.2f cores busy, %.2f of one core's CPU time\n",
 		b.two.wallRate(n), b.two.wallRate(n)/b.one.wallRate(n),
 		b.two.cpu.Seconds()/b.two.wall.Seconds(), b.two.cpu.Seconds()/b.one.cpu.Seconds())
@@ -147,7 +166,7 @@ func (b *bench) profiled() error {
 		return err
 	}
 	defer pprof.StopCPUProfile()
-	return measure(1, b.judge).err
+	return measure(b.cores, b.judge).err
 }
 
 // compare reports whether the faults were found, all and only.
@@ -191,7 +210,9 @@ func (c *lineCounter) Write(p []byte) (int, error) {
 }
 
 // judge is what `flowcheck verify --report json` does.
-func (b *bench) judge() error {
+func (b *bench) judge() error { return b.judgeBy(b.flow) }
+
+func (b *bench) judgeBy(flow *flows.Flow) error {
 	f, err := os.Open(b.name)
 	if err != nil {
 		return err
@@ -201,7 +222,7 @@ func (b *bench) judge() error {
 	if err != nil {
 		return err
 	}
-	audit := flows.NewAudit(b.flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started})
+	audit := flows.NewAudit(flow, flows.AuditConfig{Mode: "verify", Started: reader.Header().Started})
 	if err := feed.Feed(context.Background(), reader, audit); err != nil {
 		return err
 	}
