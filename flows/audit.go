@@ -56,6 +56,7 @@ type Audit struct {
 	cfg      AuditConfig
 	intake   *intake
 	one      reduced // the message that was added last
+	sighted  sighting
 	seq      uint64
 	engine   *correlate.Engine
 	horizon  *correlate.Horizon
@@ -216,12 +217,12 @@ func (a *Audit) follow(r *reduced, n correlate.Number) {
 		return // the rules had it long ago
 	}
 	for i, tap := range ch.intake.rules {
-		s := sighting{
+		a.sighted = sighting{
 			place: place{at: e.Position, time: e.Time, seen: e.Seen, producer: e.Producer}, number: n, engine: a.engine,
 			entry: e, channel: ch, by: r.values[2*i], per: r.values[2*i+1], key: r.keys[i],
 		}
-		if !s.per.IsNil() {
-			a.trackers[tap.rule].observe(&s)
+		if !a.sighted.per.IsNil() {
+			a.trackers[tap.rule].observe(&a.sighted)
 		}
 	}
 }

@@ -46,8 +46,10 @@ const closerRun = 1 << 10
 type closer struct {
 	of     *Audit
 	counts Audit // it has no engine, and counts what passes
-	chain  correlate.Chain
-	same   []int
+	// Of the chain that is judged; the count of same times is from before it.
+	chain   correlate.Chain
+	verdict Verdict
+	same    []int
 }
 
 func (a *Audit) newCloser() *closer {
@@ -84,14 +86,14 @@ func (c *closer) passes() bool {
 	}
 	a := &c.counts
 	c.same = append(c.same[:0], a.judge.sameTime...)
-	v := a.verdict(&c.chain, nil)
-	if v.State() != Pass || len(a.judge.gaps) > 0 {
+	c.verdict = a.verdict(&c.chain, nil)
+	if c.verdict.State() != Pass || len(a.judge.gaps) > 0 {
 		clear(a.judge.sameTime)
 		copy(a.judge.sameTime, c.same)
 		return false
 	}
 	a.observeSpans(nil)
-	a.count(&c.chain, &v)
+	a.count(&c.chain, &c.verdict)
 	return true
 }
 
