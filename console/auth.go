@@ -31,7 +31,7 @@ func (c *Console) guard(next http.Handler) http.Handler {
 			return
 		}
 		if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
-			c.showLogin(w, http.StatusUnauthorized, "")
+			http.Redirect(w, r, "/login", http.StatusSeeOther)
 			return
 		}
 		w.Header().Set("WWW-Authenticate", `Bearer realm="flowcheck"`)

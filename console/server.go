@@ -13,6 +13,7 @@ func (c *Console) handler() http.Handler {
 	open := http.NewServeMux() // for those without a token: whether it lives, and where to log in
 	open.HandleFunc("GET /healthz", c.healthz)
 	open.HandleFunc("GET /readyz", c.readyz)
+	open.HandleFunc("GET /login", func(w http.ResponseWriter, _ *http.Request) { c.showLogin(w, http.StatusOK, "") })
 	open.HandleFunc("POST /login", c.login)
 	open.HandleFunc("GET /assets/{name}", asset)
 

@@ -74,7 +74,7 @@ function showFlow(flow) {
   return el("section", { class: "flow" },
     el("h3", {}, flow.name + " ", el("span", { class: "badge " + flow.state }, flow.state)),
     el("p", { class: "faint" }, flow.about || ""),
-    el("div", { class: "counts" }, count(flow.pass, "passed"), count(flow.fail, "failed", "fail"), count(flow.unknown, "unknown", "unknown"), count(flow.open, "in flight"), count(flow.gaps, "gaps", "unknown"), count(flow.messages, "messages")),
+    el("div", { class: "counts" }, count(flow.pass, "passed"), count(flow.fail, "failed", "fail"), count(flow.unknown, "unknown", "unknown"), count(flow.open, "in flight"), count(flow.gaps, "gaps", "unknown"), count(flow.messages, "events read")),
     ...chart(flow), outcomes(flow), latencies(flow));
 }
 
