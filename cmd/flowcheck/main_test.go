@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 
 // shopcheck is flowcheck with the sample shop inside its own process, on embedded
 // brokers, as the flow file's brokers events, tasks and cloud. SHOP_BUG switches
-// one of its bugs on.
+// one of its bugs on; SHOP_BROKERS leaves only those brokers in.
 func shopcheck() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	a := processApp()
@@ -50,7 +50,11 @@ func runInShop(ctx context.Context, bug string, a *app, args []string) (code int
 	a.adapters = e.adapters()
 	a.env = maps.Clone(a.env)
 	var urls []string
+	only := strings.Fields(os.Getenv("SHOP_BROKERS"))
 	for _, name := range slices.Sorted(maps.Keys(e.urls)) {
+		if len(only) > 0 && !slices.Contains(only, name) {
+			continue
+		}
 		urls = append(urls, name+"="+e.urls[name])
 	}
 	a.env[envOf("broker")] = strings.Join(urls, "\n")
@@ -81,7 +85,7 @@ func runScripts(t *testing.T, dir string, vars map[string]string) {
 			if err != nil {
 				return err
 			}
-			return os.WriteFile(env.Cd+"/shop.flow.yaml", flow, 0o600)
+			return errors.Join(os.WriteFile(env.Cd+"/shop.flow.yaml", flow, 0o600), readmeFlow(env.Cd+"/readme.flow.yaml"))
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exit": exitCommand, "zst": zstCommand, "repeat": repeatCommand, "mode": modeCommand, "chop": chopCommand,
@@ -89,6 +93,20 @@ func runScripts(t *testing.T, dir string, vars map[string]string) {
 			"deaf": deafCommand, "refusal": refusalCommand,
 		},
 	})
+}
+
+// readmeFlow writes the whole flow file that the README shows.
+func readmeFlow(path string) error {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		return err
+	}
+	_, rest, found := strings.Cut(string(readme), "```yaml\nflowcheck: 1\n")
+	flow, _, ended := strings.Cut(rest, "```\n")
+	if !found || !ended {
+		return errors.New("the README has no flow file")
+	}
+	return os.WriteFile(path, []byte("flowcheck: 1\n"+flow), 0o600)
 }
 
 // exitCommand is: exit CODE PROGRAM ARGS…, which must end with the code.
