@@ -17,6 +17,8 @@
 package compare
 
 import (
+	"slices"
+
 	"github.com/flowcheck/flowcheck/correlate"
 	"github.com/flowcheck/flowcheck/flows"
 )
@@ -55,6 +57,7 @@ type Comparer struct {
 	flow    *flows.Flow
 	named   []flows.Noise
 	ignored map[Ignored]int
+	part    map[int]bool // the steps that are compared; nil: everything
 }
 
 // Ignored is a field, or an order, that differed and was passed over. Path is ""
@@ -81,8 +84,11 @@ func (c *Comparer) Chains(was, now *Chain, noise *Noise) []Difference {
 	}
 	x := c.begin(was, now, noise)
 	var all []Difference
-	if was.Outcome != now.Outcome {
+	if was.Outcome != now.Outcome && c.part == nil {
 		all = append(all, Difference{What: Outcome, Was: outcome(was), Now: outcome(now)})
+	}
+	if c.part != nil {
+		x.kinds = slices.DeleteFunc(x.kinds, func(k kind) bool { return !c.part[int(k.step)] })
 	}
 	for _, k := range x.kinds {
 		all = append(all, x.messages(k)...)

@@ -17,6 +17,16 @@ type Config struct {
 	// Again, if not nil, has the same triggers as Was, run again on the same system:
 	// what differs between the two is noise.
 	Again *Set
+	// Renamed, if not nil, is what the ids of Was are called in Now, AgainRenamed the
+	// same in Again: chains are then paired by ids alone.
+	Renamed, AgainRenamed Renamed
+	// AgainOfNow: Again has the triggers of Was, run again on the system of Now:
+	// what differs between those two is noise.
+	AgainOfNow bool
+	// Only, if not nil, are the chains of Was that are compared.
+	Only func(*Chain) bool
+	// Steps, if not nil, are all that is compared, by index; outcomes are not.
+	Steps map[int]bool
 	// Slower, if not 0, is how many times the 95th percentile of a step's latency
 	// may grow.
 	Slower float64
@@ -45,11 +55,15 @@ type diff struct {
 // for each chain that has no like.
 func Diff(cfg Config) *flows.Result {
 	c := New(cfg.Flow)
-	d := &diff{cfg: cfg, pairing: c.Pairs(cfg.Was, cfg.Now), ignored: map[Ignored]int{}, spans: map[kind]*[2][]time.Duration{}}
+	d := &diff{cfg: cfg, pairing: c.pairs(cfg.Was, cfg.Now, cfg.Renamed), ignored: map[Ignored]int{}, spans: map[kind]*[2][]time.Duration{}}
+	if cfg.Only != nil {
+		d.pairing.OnlyWas = slices.DeleteFunc(d.pairing.OnlyWas, func(c *Chain) bool { return !cfg.Only(c) })
+		d.pairing.Pairs = slices.DeleteFunc(d.pairing.Pairs, func(p Pair) bool { return !cfg.Only(p.Was) })
+	}
 	d.alias()
 	if cfg.Again != nil {
 		d.twins = map[*Chain]*Chain{}
-		for _, p := range c.Pairs(cfg.Was, cfg.Again).Pairs {
+		for _, p := range c.pairs(cfg.Was, cfg.Again, cfg.AgainRenamed).Pairs {
 			d.twins[p.Was] = p.Now
 		}
 	}
@@ -94,6 +108,7 @@ func (d *diff) compare() {
 			part := &parts[i]
 			*part = diff{cfg: d.cfg, twins: d.twins, spans: map[kind]*[2][]time.Duration{}}
 			c := New(d.cfg.Flow)
+			c.part = d.cfg.Steps
 			all := d.pairing.Pairs
 			for _, p := range all[len(all)*i/n : len(all)*(i+1)/n] {
 				part.pair(c, p)
@@ -126,7 +141,11 @@ func (d *diff) span(k kind) *[2][]time.Duration {
 func (d *diff) pair(c *Comparer, p Pair) {
 	var noise *Noise
 	if twin := d.twins[p.Was]; twin != nil && !same(p.Was, p.Now) {
-		noise = c.Learn(p.Was, twin)
+		first := p.Was
+		if d.cfg.AgainOfNow {
+			first = p.Now
+		}
+		noise = c.Learn(first, twin)
 	}
 	if all := c.Chains(p.Was, p.Now, noise); len(all) > 0 {
 		d.changed = append(d.changed, changed{p, all})

@@ -30,18 +30,32 @@ type Pair struct{ Was, Now *Chain }
 // Pairs finds the pairs: chains with an id in common; and of the rest those whose
 // triggers say the same but for ids, noise, and fields that are fresh in each
 // recording. Of several with the same trigger the first is the first's.
-func (c *Comparer) Pairs(was, now *Set) *Pairing {
+func (c *Comparer) Pairs(was, now *Set) *Pairing { return c.pairs(was, now, nil) }
+
+// Renamed says which value an id of the one side has on the other.
+type Renamed func(value string) string
+
+// pairs is Pairs where the ids have been renamed; nil: they are the same.
+func (c *Comparer) pairs(was, now *Set, renamed Renamed) *Pairing {
 	p := &Pairing{}
-	c.byTrigger(p, p.byIDs(was, now))
+	left := p.byIDs(was, now, renamed)
+	if renamed == nil {
+		c.byTrigger(p, left)
+	} else {
+		p.OnlyWas, p.OnlyNow = left[0], left[1]
+	}
 	slices.SortFunc(p.Pairs, func(a, b Pair) int { return strings.Compare(a.Was.Name, b.Was.Name) })
 	return p
 }
 
 // byIDs pairs chains with an id in common, and returns the rest of both sets.
-func (p *Pairing) byIDs(was, now *Set) (left [2][]*Chain) {
+func (p *Pairing) byIDs(was, now *Set, renamed Renamed) (left [2][]*Chain) {
 	index := make(map[correlate.ID]int32, len(was.chains))
 	for i := range was.chains {
 		for _, id := range was.chains[i].IDs {
+			if renamed != nil {
+				id.Value = renamed(id.Value)
+			}
 			index[correlate.Canonical(id)] = int32(i)
 		}
 	}

@@ -20,7 +20,7 @@ const (
 func (d *diff) result() *flows.Result {
 	f, p := d.cfg.Flow, d.pairing
 	now := &flows.Compared{
-		Was: d.cfg.WasName, Now: d.cfg.NowName, Pairs: len(p.Pairs), ByIDs: p.ByIDs, ByTrigger: p.ByTrigger,
+		Was: d.cfg.WasName, Now: d.cfg.NowName, Pairs: len(p.Pairs), ByIDs: p.ByIDs, ByTrigger: p.ByTrigger, Changed: len(d.changed),
 		OutcomesWas: map[string]int{}, OutcomesNow: map[string]int{}, Before: map[string][]flows.Moment{},
 	}
 	r := &flows.Result{

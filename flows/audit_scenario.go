@@ -163,9 +163,10 @@ func (a *Audit) reportScenarios() {
 	for _, s := range a.scenarios {
 		if !s.found {
 			s.state = NotKnown
-			a.result.Unknowns = append(a.result.Unknowns, Unknown{
-				Chain: a.mainID(s.mark.IDs), Reason: fmt.Sprintf("the trigger of scenario %q is in no chain", s.label()),
-			})
+			a.result.Unknowns = append(a.result.Unknowns, Unknown{Chain: a.mainID(s.mark.IDs), Reason: s.unfound()})
+		}
+		if s.mark.Name == "" {
+			continue // a message that was replayed: it is of no scenario
 		}
 		if last == nil || last.label() != s.label() || last.mark.ID != s.mark.ID {
 			a.result.Scenarios = append(a.result.Scenarios, ScenarioResult{Name: s.label()})
@@ -182,6 +183,14 @@ func (a *Audit) reportScenarios() {
 	for i, own := range firsts {
 		a.reportProbes(own, &a.result.Scenarios[i])
 	}
+}
+
+// unfound says that the trigger came into no chain.
+func (s *scenarioRun) unfound() string {
+	if s.mark.Name == "" {
+		return "what was sent for it is in no chain"
+	}
+	return fmt.Sprintf("the trigger of scenario %q is in no chain", s.label())
 }
 
 // blameScenarios fails each scenario in whose chains a rule found something: the
@@ -219,6 +228,8 @@ type Wait struct {
 	Last correlate.Instant
 	// Messages is how many messages its chains have.
 	Messages int
+	// Found counts the findings so far; what is missing is none before its time.
+	Found int
 	// Reason is what is waited for.
 	Reason string
 }
@@ -272,6 +283,7 @@ func (a *Audit) waitFor(s *scenarioRun, w *Wait) {
 	a.flow.name(c, &v)
 	trial := *s
 	trial.judge(a, &v)
+	w.Found += len(v.Findings)
 	if !v.Due.Known() {
 		return
 	}

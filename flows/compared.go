@@ -10,6 +10,8 @@ type Compared struct {
 	// Pairs of chains were compared, found by their ids or by what their triggers
 	// say.
 	Pairs, ByIDs, ByTrigger int
+	// Changed is how many pairs differ.
+	Changed int
 	// OutcomesWas and OutcomesNow count the pairs' outcomes; "" is none.
 	OutcomesWas, OutcomesNow map[string]int
 	Latencies                []StepLatency

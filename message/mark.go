@@ -16,6 +16,9 @@ type RecordingHeader struct {
 type BrokerIdentity struct {
 	Kind string
 	ID   string
+	// Hosts are where it was reached, as host:port, with commas between; "" where
+	// that is not known.
+	Hosts string
 }
 
 // MarkKind names a line of a recording that is no message.

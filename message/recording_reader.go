@@ -223,8 +223,9 @@ type headerLine struct {
 	Flow    string    `json:"flow"`
 	Started time.Time `json:"started"`
 	Brokers map[string]struct {
-		Kind string `json:"kind"`
-		ID   string `json:"id"`
+		Kind  string `json:"kind"`
+		ID    string `json:"id"`
+		Hosts string `json:"hosts"`
 	} `json:"brokers"`
 	Probes bool `json:"probes"`
 }
@@ -253,7 +254,7 @@ func parseHeader(line []byte) (RecordingHeader, error) {
 		if header.Brokers == nil {
 			header.Brokers = make(map[string]BrokerIdentity)
 		}
-		header.Brokers[name] = BrokerIdentity{Kind: b.Kind, ID: b.ID}
+		header.Brokers[name] = BrokerIdentity(b)
 	}
 	return header, nil
 }

@@ -99,6 +99,10 @@ func appendHeaderLine(dst []byte, h RecordingHeader) ([]byte, error) {
 			dst = jsonscan.AppendString(dst, h.Brokers[name].Kind)
 			dst = append(dst, `,"id":`...)
 			dst = jsonscan.AppendString(dst, h.Brokers[name].ID)
+			if hosts := h.Brokers[name].Hosts; hosts != "" {
+				dst = append(dst, `,"hosts":`...)
+				dst = jsonscan.AppendString(dst, hosts)
+			}
 			dst = append(dst, '}')
 		}
 		dst = append(dst, '}')

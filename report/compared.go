@@ -75,7 +75,7 @@ func outcomeName(name string) string {
 func (t *text) compared() {
 	c := t.r.Compared
 	t.line("")
-	t.line("chains    %d pairs: %d the same, %d changed", c.Pairs, t.r.Chains.Pass, t.r.Chains.Fail)
+	t.line("chains    %d pairs: %d the same, %d changed", c.Pairs, c.Pairs-c.Changed, c.Changed)
 	for _, name := range outcomesOf(c) {
 		t.line("outcome   %-20s %d → %d", flat(outcomeName(name)), c.OutcomesWas[name], c.OutcomesNow[name])
 	}

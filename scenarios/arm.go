@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flowcheck/flowcheck/brokers"
@@ -71,6 +72,7 @@ func Identities(ctx context.Context, f *flows.Flow, tappers map[int]brokers.Tapp
 			continue
 		}
 		if id, err := who.Identify(ctx); err == nil {
+			id.Hosts = strings.Join(brokers.Hosts(f.Brokers[i].URL, f.Brokers[i].Endpoint), ",")
 			ids[f.Brokers[i].Name] = id
 		}
 	}

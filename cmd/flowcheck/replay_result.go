@@ -1,0 +1,139 @@
+package main
+
+import (
+	"hash/fnv"
+	"slices"
+	"strings"
+
+	"github.com/flowcheck/flowcheck/compare"
+	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/message"
+)
+
+// merge puts what the flow says and what the comparison says into one result. Its
+// chains have the names that they have now.
+func merge(now *flows.Result, cfg *compare.Config) *flows.Result {
+	diff := compare.Diff(*cfg)
+	names := renamedChains(cfg)
+	r := now
+	if cfg.Steps != nil { // what comes before them was not sent
+		r.Findings = slices.DeleteFunc(r.Findings, func(f flows.Finding) bool { return f.Kind == flows.Missing })
+		r.Unknowns = slices.DeleteFunc(r.Unknowns, func(u flows.Unknown) bool { return u.Chain != "" })
+	}
+	for _, f := range diff.Findings {
+		if name, ok := names[f.Chain]; ok && name != f.Chain {
+			ids := map[string]string{"recorded": f.Chain}
+			for _, id := range cfg.Flow.IDs {
+				if v, ok := f.IDs[id.Name]; ok {
+					ids[id.Name] = cfg.Renamed(v)
+				}
+			}
+			f.Chain, f.IDs = name, ids
+		}
+		r.Findings = append(r.Findings, f)
+	}
+	before := map[string][]flows.Moment{}
+	for was, moments := range diff.Compared.Before {
+		before[names[was]] = moments
+		r.Timelines[names[was]] = diff.Timelines[was]
+	}
+	diff.Compared.Before = before
+	for _, u := range diff.Unknowns {
+		if u.Chain == "" && len(now.Unknowns) == 0 {
+			r.Unknowns = append(r.Unknowns, u)
+		}
+	}
+	r.Compared, r.Mode = diff.Compared, "replay"
+	r.Warnings = append(r.Warnings, diff.Warnings...)
+	return r
+}
+
+// renamedChains are the names that the recording's chains have now.
+func renamedChains(cfg *compare.Config) map[string]string {
+	names := map[string]string{}
+	for i := range cfg.Was.Chains() {
+		was := cfg.Was.Chains()[i].Name
+		names[was] = cfg.Renamed(was)
+	}
+	return names
+}
+
+// settleCounts counts the chains by their worst word.
+func settleCounts(r *flows.Result) {
+	bad, open := map[string]bool{}, map[string]bool{}
+	for _, f := range r.Findings {
+		bad[f.Chain] = f.Chain != ""
+	}
+	for _, u := range r.Unknowns {
+		open[u.Chain] = u.Chain != "" && !bad[u.Chain]
+	}
+	n := func(of map[string]bool) (n int) {
+		for _, is := range of {
+			if is {
+				n++
+			}
+		}
+		return n
+	}
+	r.Chains.Fail, r.Chains.Unknown = n(bad), n(open)
+	r.Chains.Total = max(r.Chains.Total, r.Chains.Fail+r.Chains.Unknown)
+	r.Chains.Pass = r.Chains.Total - r.Chains.Fail - r.Chains.Unknown
+	switch {
+	case len(r.Findings) > 0:
+		r.State = flows.Fail
+	case len(r.Unknowns) > 0:
+		r.State = flows.NotKnown
+	default:
+		r.State = flows.Pass
+	}
+}
+
+// effects are what the second sending of the same messages set off.
+func (e *exercise) effects(once, twice *side) []flows.Finding {
+	diff := compare.Diff(compare.Config{
+		Flow: e.flow, Was: once.set, Now: twice.set, Renamed: func(v string) string { return v }, Steps: e.planner.Steps(),
+	})
+	var all []flows.Finding
+	for _, f := range diff.Findings {
+		if f.Kind != flows.Changed || strings.HasPrefix(f.Text, "the order") {
+			continue
+		}
+		f.Kind = flows.NotIdempotent
+		f.Text = "sent once more, it had an effect: " + f.Text
+		all = append(all, f)
+	}
+	return all
+}
+
+// sendings recognises, once each, the messages that are sent once more: they are
+// no doing of the system's.
+type sendings map[uint64]int
+
+func (e *exercise) ownAgain() sendings {
+	own := sendings{}
+	for i := range e.plan.Shipments {
+		s := &e.plan.Shipments[i]
+		o := &message.Observation{Message: s.Message, Channel: e.flow.Channels[s.Channel].Name}
+		own[printOf(e.flow.Masked(o))]++
+	}
+	return own
+}
+
+func (s sendings) is(o *message.Observation) bool {
+	k := printOf(o)
+	if s[k] == 0 {
+		return false
+	}
+	s[k]--
+	return true
+}
+
+// printOf tells messages apart by channel and payload: of the key not every broker
+// tells.
+func printOf(o *message.Observation) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(o.Channel))
+	_, _ = h.Write([]byte{0})
+	_, _ = h.Write(o.Payload)
+	return h.Sum64()
+}

@@ -1,0 +1,36 @@
+package flows
+
+import "github.com/flowcheck/flowcheck/correlate"
+
+// Teller says of messages that are to be sent what an audit would take them for.
+// It is for one goroutine.
+type Teller struct{ in *intake }
+
+// Teller returns a Teller of the flow.
+func (f *Flow) Teller() *Teller { return &Teller{newIntake(f)} }
+
+// Told is what a message is to the flow.
+type Told struct {
+	// Step is its index, -1 for none.
+	Step int
+	// IDs tie it, by name; Others are the values of those that tie nothing.
+	IDs    map[string]string
+	Others []string
+}
+
+// Tell says what the message is.
+func (t *Teller) Tell(m *Trigger) Told {
+	ids, step := t.in.identity(m)
+	told := Told{Step: int(step), IDs: ids}
+	if step == correlate.NoStep {
+		return told
+	}
+	of := &t.in.reduced.Message
+	for _, id := range of.Listed {
+		told.Others = append(told.Others, id.Value)
+	}
+	for _, id := range of.Loose {
+		told.Others = append(told.Others, id.Value)
+	}
+	return told
+}

@@ -1,0 +1,148 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/message"
+)
+
+// Sender sends a plan. Messages of one lane are sent one after the other, each
+// when the one before it has been acknowledged; lanes side by side.
+type Sender struct {
+	Plan *Plan
+	// Publishers by the index of the broker in the flow, Channels as the brokers see
+	// them.
+	Publishers map[int]brokers.Publisher
+	Channels   []brokers.Channel
+	Pace       Pace
+	// Run marks what is sent; "" leaves messages as they are.
+	Run string
+	// State, if not nil, keeps what has been sent.
+	State *State
+	Now   func() time.Time
+
+	sent     atomic.Int64
+	fallback atomic.Int64
+}
+
+// How many lanes are sent side by side, how many messages wait for each, and how
+// long a broker may take to accept one.
+const (
+	workers     = 1024
+	waiting     = 16
+	sendTimeout = 30 * time.Second
+)
+
+// Sent is how many messages have been acknowledged. It may be asked at any time.
+func (s *Sender) Sent() int { return int(s.sent.Load()) }
+
+// Fallback is how many messages went to another partition, since theirs is not
+// there.
+func (s *Sender) Fallback() int { return int(s.fallback.Load()) }
+
+// Send sends all that the state does not have, in the order of the plan, and
+// returns when all of it is acknowledged. The first error ends it: what was under
+// way then may have been sent or not, and is never sent again by the same state.
+func (s *Sender) Send(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	lanes := make([]chan *Shipment, min(workers, max(1, len(s.Plan.Shipments))))
+	var work sync.WaitGroup
+	for i := range lanes {
+		lanes[i] = make(chan *Shipment, waiting)
+		work.Go(func() { s.work(ctx, lanes[i], stop) })
+	}
+	s.deal(ctx, lanes)
+	for _, lane := range lanes {
+		close(lane)
+	}
+	work.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return s.State.finish()
+}
+
+// deal gives each message to its lane when it is due.
+func (s *Sender) deal(ctx context.Context, lanes []chan *Shipment) {
+	clock := newClock(s.Now)
+	n := 0
+	var first time.Time
+	for i := range s.Plan.Shipments {
+		one := &s.Plan.Shipments[i]
+		if s.State.Has(one.Number) {
+			continue
+		}
+		if n == 0 {
+			first = one.At
+		}
+		if clock.until(ctx, s.Pace.due(n, one.At.Sub(first))) != nil {
+			return
+		}
+		n++
+		select {
+		case lanes[one.Lane%uint64(len(lanes))] <- one:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// work sends what comes to a lane, until an error.
+func (s *Sender) work(ctx context.Context, lane <-chan *Shipment, stop context.CancelCauseFunc) {
+	for one := range lane {
+		if ctx.Err() != nil {
+			continue
+		}
+		if err := s.send(ctx, one); err != nil {
+			stop(fmt.Errorf("%s to %s: %w", one.place(), s.Channels[one.Channel].Name, err))
+		}
+	}
+}
+
+func (s *Sender) send(ctx context.Context, one *Shipment) error {
+	if err := s.State.begin(one.Number); err != nil {
+		return err
+	}
+	// What has begun is brought to its end: an interruption leaves nothing in doubt.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
+	defer cancel()
+	out := brokers.Outgoing{Message: one.Message, Partition: one.Partition}
+	out.Headers = s.marked(one)
+	at := s.Plan.Flow.Channels[one.Channel].Broker
+	_, err := s.Publishers[at].Publish(ctx, s.Channels[one.Channel], out)
+	if err != nil && out.Partition != nil && errors.Is(err, brokers.ErrAbsent) {
+		out.Partition = nil // the target has fewer partitions: the key decides
+		if _, err = s.Publishers[at].Publish(ctx, s.Channels[one.Channel], out); err == nil {
+			s.fallback.Add(1)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	s.sent.Add(1)
+	return s.State.done(one.Number)
+}
+
+// maxMarked is how many headers a message may have and still be marked: SQS takes
+// ten attributes.
+const maxMarked = 8
+
+func (s *Sender) marked(one *Shipment) []message.Header {
+	if s.Run == "" || len(one.Message.Headers) > maxMarked && s.Channels[one.Channel].SNS+s.Channels[one.Channel].SQS != "" {
+		return one.Message.Headers
+	}
+	origin := s.Plan.Flow.Channels[one.Channel].Name
+	if one.Origin.Kind != message.NoPosition {
+		origin += "/" + one.Origin.String()
+	}
+	headers := make([]message.Header, 0, len(one.Message.Headers)+2)
+	headers = append(headers, one.Message.Headers...)
+	return append(headers, message.Header{Name: HeaderRun, Value: s.Run}, message.Header{Name: HeaderOrigin, Value: origin})
+}
