@@ -2,7 +2,7 @@
 # RabbitMQ where only root may install it. internal/withbrokers installs, starts and stops them.
 
 .DEFAULT_GOAL := help
-.PHONY: crash-campaign help build demo check format test bench fuzz campaign shop-bugs matrix tools clean
+.PHONY: crash-campaign help build demo check format test bench fuzz campaign shop-bugs drill matrix tools clean
 
 PKG      ?= ./...
 FUZZTIME ?= 30s
@@ -60,6 +60,9 @@ crash-campaign: build ## a shadow killed 200 times under load finds what one fin
 
 shop-bugs: build ## the shop on the real brokers, each of its bugs switched on in turn
 	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./examples/shop/bugs -flowcheck bin/flowcheck
+
+drill: build ## what the correct shop did, replayed onto the shop with each of its bugs, on the real brokers
+	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./examples/shop/drill -flowcheck bin/flowcheck
 
 matrix: build ## each bug of the shop, each flow and probe, on the real brokers; SHARDS=3 side by side, MATRIX=-load for more
 	go build -o bin/ ./internal/withbrokers ./examples/shop/matrix

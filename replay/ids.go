@@ -57,6 +57,16 @@ func (r *Renamer) New(id string) string {
 	}
 }
 
+// Parts are the UUIDs in an id that is more than one: they are rewritten by
+// themselves, too.
+func Parts(id string) []string {
+	all := uuids.FindAllString(id, -1)
+	if len(all) == 1 && all[0] == id {
+		return nil
+	}
+	return all
+}
+
 func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
 func alphanumerics(s string) int {
@@ -122,6 +132,9 @@ func (p *Plan) Rewrite(r *Renamer) error {
 		ids := slices.Concat(p.Chains[s.Chain].IDs, before.Others)
 		for _, v := range before.IDs {
 			ids = append(ids, v)
+		}
+		for _, id := range ids { // an id may be made of several fields
+			ids = append(ids, Parts(id)...)
 		}
 		if err := s.rewrite(r, ids); err != nil {
 			return err

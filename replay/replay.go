@@ -92,12 +92,30 @@ func NewPlanner(f *flows.Flow, steps []string) (*Planner, error) {
 		}
 		p.steps[i] = true
 	}
+	if len(steps) == 0 {
+		p.begin()
+	}
+	return p, nil
+}
+
+// begin chooses the steps that begin a chain: they follow none, and where the
+// flow has scenarios, those send to their channels.
+func (p *Planner) begin() {
+	f := p.flow
+	var sends []string
+	for i := range f.Brokers {
+		sends = append(sends, f.SendsTo(i)...)
+	}
 	for i := range f.Steps {
-		if len(steps) == 0 && len(f.Steps[i].After) == 0 && f.Channels[f.Steps[i].Channel].DeadLetters == nil {
+		s := &f.Steps[i]
+		ch := &f.Channels[s.Channel]
+		if len(s.After) > 0 || s.Within > 0 || ch.DeadLetters != nil || len(ch.Retries) > 0 {
+			continue
+		}
+		if len(sends) == 0 || slices.Contains(sends, ch.Name) {
 			p.steps[i] = true
 		}
 	}
-	return p, nil
 }
 
 // Steps are the steps that are sent, and those that come of them, by index; nil
@@ -117,24 +135,26 @@ func (p *Planner) Steps() map[int]bool {
 			}
 		}
 	}
-	for i := range p.flow.Steps {
-		if !part[i] && len(p.flow.Steps[i].After) == 0 || !part[i] && !p.follows(i, part) {
+	natural := &Planner{flow: p.flow, steps: map[int]bool{}}
+	natural.begin()
+	for i := range natural.steps {
+		if !p.steps[i] {
 			return part
 		}
 	}
 	return nil
 }
 
-func (p *Planner) follows(i int, part map[int]bool) bool {
-	return slices.ContainsFunc(p.flow.Steps[i].After, func(a int) bool { return part[a] })
-}
-
 // Judged notes a chain of the recording. It is an AuditConfig.Judged.
 func (p *Planner) Judged(j flows.Judged) {
 	chain := len(p.plan.Chains)
+	originals := map[int16]bool{} // a copy is sent where its original is not
+	for _, e := range j.Entries {
+		originals[e.Step] = originals[e.Step] || !e.Copy
+	}
 	found := false
 	for _, e := range j.Entries {
-		if e.Step >= 0 && p.steps[int(e.Step)] && !e.Copy {
+		if e.Step >= 0 && p.steps[int(e.Step)] && !(e.Copy && originals[e.Step]) {
 			p.wants[int(e.Seq)], found = chain, true
 		}
 	}

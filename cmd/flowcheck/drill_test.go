@@ -66,3 +66,90 @@ func fileText(path string) string {
 	}
 	return string(text)
 }
+
+// TestReplayShowsABug: what is different is told, and what a limit stops is not
+// taken for a pass.
+func TestReplayShowsABug(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		bug, kind, text string
+		args            []string
+	}{
+		{"wrong-amount", "changed", "paid has other content", nil},
+		{"declines-everything", "changed", "the chain has another outcome", nil},
+		{"double-mail", "changed", "mailed came more often", nil},
+		{"no-dedup", "not-idempotent", "sent once more, it had an effect: paid came more often", []string{"--twice"}},
+	} {
+		t.Run(c.bug, func(t *testing.T) {
+			t.Parallel()
+			code, r, errs := drilled(t, c.bug, append(c.args, "--ids", "fresh", "--rate", "unlimited")...)
+			found := false
+			for _, f := range r.Findings {
+				found = found || f.Kind == c.kind && f.Text == c.text
+			}
+			if code != exitFail || !found {
+				t.Errorf("exit code %d: %+v\n%s", code, r.Findings, errs)
+			}
+		})
+	}
+}
+
+// TestReplayTwice: the correct shop knows each order again.
+func TestReplayTwice(t *testing.T) {
+	t.Parallel()
+	if code, r, errs := drilled(t, "", "--ids", "fresh", "--rate", "unlimited", "--twice"); code != exitPass {
+		t.Errorf("exit code %d: %+v\n%s", code, r, errs)
+	}
+}
+
+// TestReplayLearnsNoise: the second replay onto a shop finds that the sequences of
+// its accounts have gone on, which is a change; what differs between two replays
+// of its own is noise, and listed.
+func TestReplayLearnsNoise(t *testing.T) {
+	t.Parallel()
+	e, err := startEmbedded(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := e.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for i, c := range []struct {
+		args []string
+		code int
+	}{{nil, exitPass}, {nil, exitFail}, {[]string{"--learn-noise"}, exitPass}} {
+		var out, errs bytes.Buffer
+		a := processApp()
+		a.out, a.err, a.isTerminal, a.adapters = &out, &errs, false, e.adapters()
+		args := append([]string{"replay", "../../examples/shop/order.flow.yaml", shopTraffic, "--same-target", "--ids", "fresh", "--rate", "unlimited"}, c.args...)
+		for name, url := range e.urls {
+			args = append(args, "--broker", name+"="+url)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		code := execute(ctx, args, a)
+		cancel()
+		noise := strings.Contains(out.String(), "noise     paid body.seq: learnt, ")
+		if code != c.code || noise != (c.args != nil) {
+			t.Errorf("replay %d: exit code %d, noise %v: %s%s", i+1, code, noise, &out, &errs)
+		}
+	}
+}
+
+// TestReplayStopsAtALimit: it is told how far it came, and it is no pass.
+func TestReplayStopsAtALimit(t *testing.T) {
+	t.Parallel()
+	code, r, errs := drilled(t, "declines-everything", "--ids", "fresh", "--rate", "20/s", "--max-lag", "0", "--max-dead", "0", "--max-findings", "0")
+	if code != exitFail || len(r.Unknowns) > 0 {
+		t.Errorf("no limit: exit code %d: %+v\n%s", code, r.Unknowns, errs)
+	}
+	code, r, errs = drilled(t, "wrong-amount", "--ids", "fresh", "--rate", "20/s", "--max-findings", "2")
+	if code != exitFail || len(r.Unknowns) == 0 || !strings.Contains(r.Unknowns[len(r.Unknowns)-1].Reason+r.Unknowns[0].Reason, "of 33 messages were sent: a limit was passed") {
+		t.Errorf("--max-findings 2: exit code %d: %+v\n%s", code, r.Unknowns, errs)
+	}
+	code, r, errs = drilled(t, "parks-sound-shipments", "--ids", "fresh", "--rate", "20/s", "--max-dead", "1")
+	if code != exitFail || len(r.Unknowns) == 0 {
+		t.Errorf("--max-dead 1: exit code %d: %+v\n%s", code, r.Unknowns, errs)
+	}
+}

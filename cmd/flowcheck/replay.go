@@ -166,6 +166,10 @@ func (f *replayFlags) check(recording string) error {
 	case f.state != "" && (f.twice || f.learn):
 		return errors.New("--state goes with one sending of each message, not with --twice or --learn-noise")
 	}
+	return f.checkMap()
+}
+
+func (f *replayFlags) checkMap() error {
 	for _, m := range f.mapped {
 		if from, to, ok := strings.Cut(m, "="); !ok || from == "" || to == "" {
 			return fmt.Errorf("--map %q: write A=B", m)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"strings"
@@ -8,13 +9,18 @@ import (
 	"github.com/flowcheck/flowcheck/compare"
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/message"
+	"github.com/flowcheck/flowcheck/replay"
 )
 
 // merge puts what the flow says and what the comparison says into one result. Its
 // chains have the names that they have now.
 func merge(now *flows.Result, cfg *compare.Config) *flows.Result {
-	diff := compare.Diff(*cfg)
 	names := renamedChains(cfg)
+	alias(cfg.Was, cfg.Now, cfg.Renamed)
+	if cfg.Again != nil {
+		alias(cfg.Was, cfg.Again, cfg.AgainRenamed)
+	}
+	diff := compare.Diff(*cfg)
 	r := now
 	if cfg.Steps != nil { // what comes before them was not sent
 		r.Findings = slices.DeleteFunc(r.Findings, func(f flows.Finding) bool { return f.Kind == flows.Missing })
@@ -56,6 +62,27 @@ func renamedChains(cfg *compare.Config) map[string]string {
 		names[was] = cfg.Renamed(was)
 	}
 	return names
+}
+
+// alias has what ids are made of stand for the same on both sides, since it was
+// rewritten, too, wherever it stood.
+func alias(was, now *compare.Set, renamed compare.Renamed) {
+	byName := map[string]*compare.Chain{}
+	for i := range now.Chains() {
+		byName[now.Chains()[i].Name] = &now.Chains()[i]
+	}
+	for i := range was.Chains() {
+		w := &was.Chains()[i]
+		n := byName[renamed(w.Name)]
+		for _, id := range w.IDs {
+			for _, part := range replay.Parts(id.Value) {
+				if as := fmt.Sprintf("part %d", len(w.Aliases)); n != nil {
+					w.Aliases = append(w.Aliases, compare.Alias{Value: part, As: as})
+					n.Aliases = append(n.Aliases, compare.Alias{Value: renamed(part), As: as})
+				}
+			}
+		}
+	}
 }
 
 // settleCounts counts the chains by their worst word.

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/flowcheck/flowcheck/examples/shop"
+	"github.com/flowcheck/flowcheck/internal/testbroker"
+)
+
+// TestDrill replays the orders of the correct shop onto itself and onto the shop
+// with a bug, on the real brokers. make drill runs them all.
+func TestDrill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("real brokers")
+	}
+	dir := t.TempDir()
+	d := drill{
+		program: filepath.Join(dir, "flowcheck"), flows: "..", dir: dir,
+		env: shop.Environment{Kafka: testbroker.Kafka(t), Rabbit: testbroker.RabbitMQ(t), AWSEndpoint: testbroker.Ministack(t)},
+	}
+	t.Setenv("AWS_ACCESS_KEY_ID", "test")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", d.program, "github.com/flowcheck/flowcheck/cmd/flowcheck")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.record(t.Context(), "mail"); err != nil {
+		t.Fatal(err)
+	}
+	for bug, want := range map[string]int{"": 0, "filter-drops": 1} {
+		got, err := d.replay(t.Context(), "mail", bug)
+		if err != nil || got.code != want {
+			t.Errorf("bug %q: exit code %d, %s (%v)", bug, got.code, got, err)
+		}
+	}
+}
