@@ -19,6 +19,10 @@ import (
 // testdata/golden.
 type golden struct {
 	Name, Hex string
+	Format    string
+	Framing   string
+	Envelope  string
+	CEType    string // the header ce_type that the envelope gives
 	Headers   [][2]string
 	Key       bool
 	Schema    *struct {
@@ -54,7 +58,7 @@ func goldens(t *testing.T) []golden {
 			all = append(all, c)
 		}
 	}
-	if len(all) < 14 {
+	if len(all) < 32 {
 		t.Fatalf("only %d golden bodies", len(all))
 	}
 	return all
@@ -66,6 +70,10 @@ func (g golden) codec(t *testing.T) payload.Codec {
 	s := payload.Setup{
 		Channel: "orders", Topic: "orders", Key: g.Key, Book: payload.NewBook(),
 		ReadFile: func(name string) ([]byte, error) { return os.ReadFile(filepath.Join("testdata/golden", name)) },
+	}
+	s.Format, s.Framing, s.Envelope = g.Format, g.Framing, g.Envelope
+	if g.Schema == nil {
+		return open(t, s)
 	}
 	if g.Schema.Local != "" {
 		s.Schema.File = g.Schema.Local
@@ -117,10 +125,14 @@ func wanted(x any) any {
 // TestGolden decodes what other languages' serializers wrote.
 func TestGolden(t *testing.T) {
 	for _, g := range goldens(t) {
-		v, err := g.codec(t).Decode(g.body(t))
+		body := g.body(t)
+		v, err := g.codec(t).Decode(body)
 		if err != nil {
 			t.Errorf("%s: %v", g.Name, err)
 			continue
+		}
+		if kind, _ := header(body.Headers, "ce_type"); g.CEType != "" && kind != g.CEType {
+			t.Errorf("%s: the header ce_type is %q", g.Name, kind)
 		}
 		d := json.NewDecoder(bytes.NewReader(payload.AppendJSON(nil, v)))
 		d.UseNumber()

@@ -61,20 +61,24 @@ func compileProtobuf(s *payload.Schema) (any, error) {
 }
 
 func (p protobufBody) Decode(data []byte, indexes []int) (payload.Value, error) {
-	m := p.message
+	messages := []*protobuf.Message{p.message}
 	if p.file != nil {
-		var ok bool
 		var err error
 		if indexes == nil {
 			if indexes, data, err = readIndexes(data); err != nil {
 				return payload.Value{}, payload.Faultf("%v", err)
 			}
 		}
-		if m, ok = p.file.At(indexes); !ok {
+		if messages = p.file.At(indexes); len(messages) == 0 {
 			return payload.Value{}, payload.Faultf("its schema has no message at %v", indexes)
 		}
 	}
-	v, err := m.Decode(data)
+	v, err := messages[0].Decode(data)
+	if err != nil && len(messages) > 1 {
+		if other, otherErr := messages[1].Decode(data); otherErr == nil {
+			return other, nil
+		}
+	}
 	if err != nil && payload.Valid(data) {
 		return v, payload.Faultf("it is JSON, not Protobuf")
 	}

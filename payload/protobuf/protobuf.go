@@ -48,8 +48,9 @@ type Source struct {
 
 // File is a compiled .proto file. It is safe for concurrent use.
 type File struct {
-	file  protoreflect.FileDescriptor
-	types *dynamicpb.Types
+	file    protoreflect.FileDescriptor
+	types   *dynamicpb.Types
+	entries bool // it came as a descriptor
 }
 
 // Message is a type of message. It is safe for concurrent use.
@@ -123,7 +124,11 @@ func (src Source) fromDescriptor(raw []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newFile(file)
+	f, err := newFile(file)
+	if err == nil {
+		f.entries = true
+	}
+	return f, err
 }
 
 // imported compiles an import of a descriptor.
@@ -195,32 +200,63 @@ func (f *File) Message(name string) (*Message, error) {
 	return nil, fmt.Errorf("it has no message %s; it has %s", name, strings.Join(known, ", "))
 }
 
-// At finds a message by the indexes that lead to it, as Confluent's framing has
-// them; false where there is none.
-func (f *File) At(indexes []int) (*Message, bool) {
-	in := f.file.Messages()
-	var found protoreflect.MessageDescriptor
-	for _, i := range indexes {
-		if i >= in.Len() {
-			return nil, false
+// At finds the messages that the indexes of Confluent's framing may lead to, the
+// likelier first. Clients do not count alike: Java's, which have the schema as text,
+// pass over the entries that a map field is made of; Python's, which have it as a
+// descriptor, count them. Source: ProtobufSchema.toMessageIndexes of Confluent's
+// schema-registry, _create_index_array of confluent-kafka.
+func (f *File) At(indexes []int) []*Message {
+	var found []*Message
+	for _, entries := range []bool{f.entries, !f.entries} {
+		m := f.at(indexes, entries)
+		if m != nil && (len(found) == 0 || found[0].desc != m) {
+			found = append(found, &Message{m, f.types})
 		}
-		found = in.Get(i)
-		in = found.Messages()
 	}
-	if found == nil {
-		return nil, false
-	}
-	return &Message{found, f.types}, true
+	return found
 }
 
-// Indexes lead to the message in its file.
+// at follows indexes; entries tells whether those of map fields count.
+func (f *File) at(indexes []int, entries bool) (found protoreflect.MessageDescriptor) {
+	in := f.file.Messages()
+	for _, index := range indexes {
+		found = nil
+		for i := range in.Len() {
+			if in.Get(i).IsMapEntry() && !entries {
+				continue
+			}
+			if index == 0 {
+				found = in.Get(i)
+				break
+			}
+			index--
+		}
+		if found == nil || found.IsMapEntry() {
+			return nil // an entry is never a message of its own
+		}
+		in = found.Messages()
+	}
+	return found
+}
+
+// Indexes lead to the message in its file, as Java's clients count: others read
+// them and go by the type that they were given.
 func (m *Message) Indexes() []int {
 	var path []int
 	for d := protoreflect.Descriptor(m.desc); ; d = d.Parent() {
-		if _, ok := d.(protoreflect.MessageDescriptor); !ok {
+		message, ok := d.(protoreflect.MessageDescriptor)
+		if !ok {
 			break
 		}
-		path = append(path, d.Index())
+		index := message.Index()
+		if outer, ok := message.Parent().(protoreflect.MessageDescriptor); ok {
+			for i := range message.Index() {
+				if outer.Messages().Get(i).IsMapEntry() {
+					index--
+				}
+			}
+		}
+		path = append(path, index)
 	}
 	slices.Reverse(path)
 	return path

@@ -1,4 +1,4 @@
-"""Writes python.json: bytes as other languages' serializers write them.
+"""Writes python.json: bytes as Python's serializers write them; ../java writes java.json.
 
   python3 -m venv venv
   venv/bin/pip install 'confluent-kafka[avro,protobuf,json,schemaregistry]==2.16.0' fastavro==1.13.1 grpcio-tools==1.85.1
