@@ -2,7 +2,6 @@ package correlate
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -44,7 +43,8 @@ type Engine struct {
 	// names are those of chains that somebody asked for.
 	names  map[Number]*Chain
 	tags   tags
-	oldest Number // the chain that was quiet longest
+	wide   map[list]map[key]string // the spellings of ids in long lists
+	oldest Number                  // the chain that was quiet longest
 	newest Number
 	count  int
 	early  Instant // when a chain was closed early last
@@ -67,6 +67,7 @@ func NewEngine(cfg Config) *Engine {
 		loose:    map[key]*group{},
 		unplaced: map[uint64]*Entry{},
 		names:    map[Number]*Chain{},
+		wide:     map[list]map[key]string{},
 		early:    Never,
 		now:      Never,
 		base:     Never,
@@ -236,35 +237,6 @@ func (e *Engine) Expect(m *Message) {
 	}
 }
 
-// find returns the chain that has the id, 0 where there is none. h is the id's
-// hash.
-func (e *Engine) find(k key, h uint32) Number {
-	for n := range e.index.from(h) {
-		if e.named(n, k) {
-			return n
-		}
-	}
-	return 0
-}
-
-// named reports whether the chain has the id.
-func (e *Engine) named(n Number, k key) bool {
-	for r := e.book.at(n).ids; r != 0; {
-		var record []byte
-		r, record = e.store.get(r)
-		if k.names(record) {
-			return true
-		}
-	}
-	return false
-}
-
-// names reports whether the id that was packed is k.
-func (k key) names(record []byte) bool {
-	have := (&reader{record}).id()
-	return have.Name == k.Name && (have.Value == k.Value || canonicalID(have) == k)
-}
-
 // tie returns the one chain of all ids, made or merged as needed. h is the hash
 // of the first.
 func (e *Engine) tie(ids []ID, h uint32) Number {
@@ -278,7 +250,9 @@ func (e *Engine) tie(ids []ID, h uint32) Number {
 		switch {
 		case found == 0:
 		case len(ids) == 1:
-			e.spell(found, ids[i], k)
+			if len(k.Value) >= 32 { // it may be a UUID, which has several spellings
+				e.name(found, ids[i])
+			}
 			return found
 		case n == 0:
 			n = found
@@ -296,57 +270,6 @@ func (e *Engine) tie(ids []ID, h uint32) Number {
 		e.name(n, id)
 	}
 	return n
-}
-
-// name gives the chain an id, and what has waited for it.
-func (e *Engine) name(n Number, id ID) {
-	k := canonicalID(id)
-	if e.named(n, k) {
-		e.spell(n, id, k)
-		return
-	}
-	c := e.book.at(n)
-	e.buffer = packID(e.buffer[:0], id)
-	c.ids = e.store.add(c.ids, e.buffer)
-	c.remnant = c.remnant || e.remnants()
-	e.index.add(k.hash(), n)
-	if len(e.waiting) == 0 {
-		return
-	}
-	if waiting, ok := e.waiting[k]; ok {
-		for i := range waiting {
-			e.share(n, &waiting[i])
-		}
-		delete(e.waiting, k)
-	}
-}
-
-// spell keeps the smaller of two spellings of one id, so that the order of
-// arrival does not decide how a report names the chain.
-func (e *Engine) spell(n Number, id ID, k key) {
-	if len(id.Value) < 32 {
-		return // no UUID
-	}
-	c := e.book.at(n)
-	c.ids = e.respell(c.ids, id, k)
-}
-
-// respell replaces the spelling of an id by a smaller one in the records that
-// end with last. It returns the last of them then.
-func (e *Engine) respell(last ref, id ID, k key) ref {
-	ids := e.idsOf(nil, last)
-	for i := range ids {
-		have := &ids[i]
-		if have.Name != id.Name || id.Value >= have.Value || canonicalID(*have) != k {
-			continue
-		}
-		have.Value = strings.Clone(id.Value)
-		for r := last; r != 0; {
-			r = e.store.remove(r)
-		}
-		return e.keepIDs(ids)
-	}
-	return last
 }
 
 // put keeps an entry that no other chain can have, unless the broker delivered
@@ -403,28 +326,6 @@ func (e *Entry) same(o *Entry) bool {
 		return true
 	}
 	return e.Channel == o.Channel && e.Position.ID != "" && e.Position == o.Position
-}
-
-// idsOf appends the ids whose records end with last, in the order in which they
-// came. They share the store's bytes.
-func (e *Engine) idsOf(ids []ID, last ref) []ID {
-	first := len(ids)
-	for r := last; r != 0; {
-		var record []byte
-		r, record = e.store.get(r)
-		ids = append(ids, (&reader{record}).id())
-	}
-	slices.Reverse(ids[first:])
-	return ids
-}
-
-// keepIDs packs ids and returns the last.
-func (e *Engine) keepIDs(ids []ID) (last ref) {
-	for _, id := range ids {
-		e.buffer = packID(e.buffer[:0], id)
-		last = e.store.add(last, e.buffer)
-	}
-	return last
 }
 
 // unpack fills c with what a chain is made of. Texts share the store's bytes.

@@ -1,7 +1,6 @@
 package correlate
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -41,7 +40,7 @@ func (e *Engine) address(id ID, m *Message) bool {
 	switch {
 	case n != 0:
 		if m.Opens {
-			e.spell(n, id, k)
+			e.name(n, id)
 		}
 	case m.Opens:
 		n = e.tie([]ID{id}, h)
@@ -89,13 +88,13 @@ func (e *Engine) meet(id ID, m *Message, own Number) bool {
 // met notes that the chain has met the loose id, and reports whether it had
 // before. Of two spellings of one it keeps the smaller.
 func (e *Engine) met(n Number, id ID, k key) bool {
-	c := e.book.at(n)
-	if slices.ContainsFunc(e.idsOf(nil, c.met), func(have ID) bool { return canonicalID(have) == k }) {
-		c.met = e.respell(c.met, id, k)
+	l := list{n, true}
+	if have, ok := e.spelling(l, k); ok {
+		e.spell(l, have, id)
 		return true
 	}
-	e.buffer = packID(e.buffer[:0], id)
-	c.met = e.store.add(c.met, e.buffer)
+	e.enlist(l, id, k)
+	c := e.book.at(n)
 	c.remnant = c.remnant || e.remnants()
 	return false
 }
@@ -121,11 +120,11 @@ func (e *Engine) merge(a, b Number) Number {
 	to.full, to.remnant = to.full || from.full, to.remnant || from.remnant
 	to.touched = max(to.touched, from.touched)
 	for _, id := range gone.IDs {
-		h := canonicalID(id).hash()
+		k := canonicalID(id)
+		h := k.hash()
 		e.index.remove(h, b)
 		e.index.add(h, a)
-		e.buffer = packID(e.buffer[:0], id)
-		to.ids = e.store.add(to.ids, e.buffer)
+		e.enlist(list{of: a}, id, k)
 	}
 	for _, id := range gone.Met {
 		k := canonicalID(id)

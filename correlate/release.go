@@ -98,6 +98,10 @@ func (e *Engine) remove(n Number) {
 	for _, last := range [3]ref{c.ids, c.met, c.entries} {
 		e.drop(last)
 	}
+	if len(e.wide) > 0 {
+		delete(e.wide, list{of: n})
+		delete(e.wide, list{n, true})
+	}
 	e.unlink(n)
 	e.count--
 	e.book.give(n)
