@@ -68,6 +68,9 @@ func (c *compiler) callPlan(from *source.Call, scope *expression.Scope) *callPla
 	p := &callPlan{
 		method: strings.ToUpper(from.Method.Value), url: c.textTemplate(from.URL, scope), body: c.template(from.Body, scope), tls: c.tls(from.TLS),
 	}
+	if p.tls != nil && p.tls.Insecure {
+		c.flow.unverifiedCalls = append(c.flow.unverifiedCalls, hostOf(from.URL.Value))
+	}
 	for _, h := range from.Headers {
 		p.headers = append(p.headers, templateMember{c.textTemplate(h.Name, scope), c.template(h.Value, scope)})
 	}
@@ -78,6 +81,16 @@ func (c *compiler) callPlan(from *source.Call, scope *expression.Scope) *callPla
 		p.oauth = &OAuth{TokenURL: c.needed(o.TokenURL), ClientID: c.text(o.ClientID), ClientSecret: c.text(o.ClientSecret), Scopes: c.texts(o.Scopes)}
 	}
 	return p
+}
+
+// hostOf is the scheme and host of a URL, whose rest may be an expression.
+func hostOf(raw string) string {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		return raw
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + host[strings.LastIndexByte(host, '@')+1:]
 }
 
 // redacted is a URL without its password and its query.

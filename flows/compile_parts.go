@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -42,6 +43,7 @@ func (c *compiler) sasl(from *source.SASL) SASL {
 }
 
 // tls evaluates the texts of a broker's tls.
+// tls has the paths of its files from the folder of the flow file.
 func (c *compiler) tls(from *source.TLS) *source.TLS {
 	if from == nil {
 		return nil
@@ -49,6 +51,11 @@ func (c *compiler) tls(from *source.TLS) *source.TLS {
 	t := *from
 	for _, text := range []*source.Text{&t.CA, &t.Cert, &t.Key, &t.ServerName} {
 		text.Value = c.text(*text)
+	}
+	for _, file := range []*source.Text{&t.CA, &t.Cert, &t.Key} {
+		if file.Value != "" && !filepath.IsAbs(file.Value) {
+			file.Value = filepath.Join(filepath.Dir(file.Pos.File), filepath.FromSlash(file.Value))
+		}
 	}
 	return &t
 }

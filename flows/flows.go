@@ -47,6 +47,9 @@ type Flow struct {
 	// Setup and Cleanup are called before anything is sent, and after all is over.
 	Setup, Cleanup []*Call
 
+	// unverifiedCalls are the hosts of calls with tls: insecure.
+	unverifiedCalls []string
+
 	hooks    map[string]*callPlan
 	maskSalt string
 	book     *payload.Book // what is known of registries

@@ -38,8 +38,8 @@ func (f *Flow) unverified(mode string) []string {
 	return f.Unverified()
 }
 
-// Unverified are warnings: one for each broker in use of which `insecure: true`
-// says that its certificate is not to be verified.
+// Unverified are warnings: one for each broker in use, schema registry and call of
+// which `insecure: true` says that its certificate is not to be verified.
 func (f *Flow) Unverified() []string {
 	var all []string
 	for i := range f.Brokers {
@@ -49,5 +49,18 @@ func (f *Flow) Unverified() []string {
 		}
 		all = append(all, fmt.Sprintf("broker %s: its certificate was not verified (tls: insecure), so it may be anybody", b.Name))
 	}
-	return all
+	for i := range f.Channels {
+		if r := f.Channels[i].Registry; r != nil && r.TLS != nil && r.TLS.Insecure {
+			all = append(all, fmt.Sprintf("registry %s: its certificate was not verified (tls: insecure), so it may be anybody", redacted(r.URL)))
+		}
+	}
+	for _, to := range f.unverifiedCalls {
+		all = append(all, fmt.Sprintf("call to %s: its certificate was not verified (tls: insecure), so it may be anybody", to))
+	}
+	seen := map[string]bool{}
+	return slices.DeleteFunc(all, func(w string) bool {
+		again := seen[w]
+		seen[w] = true
+		return again
+	})
 }

@@ -271,8 +271,7 @@ const maxDepth = 200
 // Decode decodes a body. The error is a *payload.Fault.
 func (m *Message) Decode(data []byte) (payload.Value, error) {
 	msg := dynamicpb.NewMessage(m.desc)
-	err := proto.UnmarshalOptions{RecursionLimit: maxDepth, Resolver: m.types}.Unmarshal(data, msg)
-	if err != nil {
+	if err := unmarshal(data, msg, m.types); err != nil {
 		return payload.Value{}, payload.Faultf("it is no %s: %s", m.Name(), plain(err))
 	}
 	if unknown := msg.GetUnknown(); len(unknown) > 0 && len(unknown) == len(data) {
@@ -280,6 +279,17 @@ func (m *Message) Decode(data []byte) (payload.Value, error) {
 	}
 	r := reader{m.types}
 	return r.message(msg, 0), nil
+}
+
+// unmarshal reads a message. The library panics at some bytes that are none, such
+// as an entry of a map that is cut off behind a field of another type.
+func unmarshal(data []byte, msg proto.Message, types *dynamicpb.Types) (err error) {
+	defer func() {
+		if why := recover(); why != nil {
+			err = fmt.Errorf("cannot parse invalid wire-format data: %v", why)
+		}
+	}()
+	return proto.UnmarshalOptions{RecursionLimit: maxDepth, Resolver: types}.Unmarshal(data, msg)
 }
 
 // plain is an error of the library without the spaces that it varies on purpose.

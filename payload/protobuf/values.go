@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
@@ -87,7 +86,7 @@ func (r reader) any(m protoreflect.Message, depth int) payload.Value {
 	t, err := r.types.FindMessageByURL(url)
 	if err == nil {
 		inner := t.New()
-		if (proto.UnmarshalOptions{RecursionLimit: maxDepth, Resolver: r.types}).Unmarshal(data, inner.Interface()) == nil {
+		if unmarshal(data, inner.Interface(), r.types) == nil {
 			v := r.message(inner, depth+1)
 			if v.Kind() != payload.Object {
 				return payload.OfObject(append(members, payload.Member{Name: "value", Value: v}))
