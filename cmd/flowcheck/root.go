@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"runtime/debug"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/flowcheck/flowcheck/flows/source"
+	"github.com/flowcheck/flowcheck/notify"
 )
 
 func newRoot(a *app) *cobra.Command {
@@ -43,16 +45,24 @@ Exit code: 0 pass, 1 fail, 2 bad input, 3 unknown, 130 interrupted.`,
 
 func newSchema(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "schema",
+		Use:   "schema [notify]",
 		Short: "Print the JSON Schema of flow files",
-		Long: `Print the JSON Schema of flow files, so that an editor completes and checks them.
+		Long: `Print the JSON Schema of flow files, so that an editor completes and checks them;
+"schema notify" prints that of the file of shadow --notify.
 
 In VS Code with the YAML extension, begin a flow file with:
   # yaml-language-server: $schema=./flowcheck.schema.json`,
 		Example: "  flowcheck schema > flowcheck.schema.json",
-		Args:    takes("", 0, 0),
-		RunE: func(*cobra.Command, []string) error {
-			_, err := a.out.Write(source.Schema())
+		Args:    takes("[notify]", 0, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			schema := source.Schema()
+			if len(args) > 0 {
+				if args[0] != "notify" {
+					return input(fmt.Errorf("schema %s: there is notify, and without a name that of flow files", args[0]))
+				}
+				schema = notify.Schema()
+			}
+			_, err := a.out.Write(schema)
 			return err
 		},
 	}

@@ -14,18 +14,20 @@ import (
 
 	"github.com/flowcheck/flowcheck/console"
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/notify"
 	"github.com/flowcheck/flowcheck/shadow"
 )
 
 // seenFlags are the flags of shadow for how it is seen.
 type seenFlags struct {
-	listen, tokenFile string
+	listen, tokenFile, notify string
 }
 
 func (s *seenFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&s.listen, "listen", "", "serve the page, /metrics, /healthz, /readyz and the gate at `ADDR`, such as 127.0.0.1:9464; others than loopback need a token")
 	f.StringVar(&s.tokenFile, "token-file", "", "a `FILE` with the token for --listen; or the environment variable FLOWCHECK_TOKEN")
+	f.StringVar(&s.notify, "notify", "", "a `FILE` that says whom to tell of findings: Slack, Teams, PagerDuty, webhooks, a file")
 }
 
 // token is read from the file, else from the environment.
@@ -46,10 +48,14 @@ func (a *app) token(file string) (string, error) {
 
 // seen is what watches a shadow.
 type seen struct {
-	console *console.Console
+	console  *console.Console
+	notifier *notify.Notifier
 }
 
 func (s *seen) close() {
+	if s.notifier != nil {
+		s.notifier.Close()
+	}
 	if s.console != nil {
 		_ = s.console.Close()
 	}
@@ -61,17 +67,25 @@ func (a *app) seenBy(ctx context.Context, flags *seenFlags, cfg *shadow.Config, 
 	s := &seen{}
 	cfg.Status = &shadow.Status{}
 	cfg.Watchers = append(cfg.Watchers, newFindingsLog(cfg.Log))
-	if flags.listen == "" {
-		return s, nil
-	}
-	token, err := a.token(flags.tokenFile)
+	telling, err := a.notifyConfig(flags.notify)
 	if err != nil {
 		return s, input(err)
 	}
-	if err := console.CheckAddress(flags.listen, token); err != nil {
+	token, err := a.token(flags.tokenFile)
+	if err == nil && flags.listen != "" {
+		err = console.CheckAddress(flags.listen, token)
+	}
+	if err != nil {
 		return s, input(err)
 	}
 	s.console = console.New(console.Config{Flows: loaded, Status: cfg.Status, State: cfg.State, Token: token, Now: a.now, Log: cfg.Log})
+	if telling != nil {
+		s.notifier = notify.Start(telling, cfg.Log, s.console.Metrics().Notified)
+		cfg.Watchers = append(cfg.Watchers, s.notifier)
+	}
+	if flags.listen == "" {
+		return s, nil
+	}
 	if err := s.console.Recall(findingsFile(cfg)); err != nil {
 		return s, trouble(err)
 	}
@@ -82,6 +96,22 @@ func (a *app) seenBy(ctx context.Context, flags *seenFlags, cfg *shadow.Config, 
 	}
 	cfg.Log.Info("listening", "address", "http://"+address.String())
 	return s, nil
+}
+
+// notifyConfig reads the file of --notify; nil where there is none.
+func (a *app) notifyConfig(name string) (*notify.Config, error) {
+	if name == "" {
+		return nil, nil //nolint:nilnil // no file, and nothing wrong
+	}
+	data, err := readBounded(name)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := notify.Load(data, notify.Sources{Env: a.env, ReadFile: readBounded})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return cfg, nil
 }
 
 // findingsFile is where a shadow keeps its findings; "" is nowhere.
