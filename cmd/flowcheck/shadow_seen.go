@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,11 +17,12 @@ import (
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/notify"
 	"github.com/flowcheck/flowcheck/shadow"
+	"github.com/flowcheck/flowcheck/tracing"
 )
 
 // seenFlags are the flags of shadow for how it is seen.
 type seenFlags struct {
-	listen, tokenFile, notify string
+	listen, tokenFile, notify, traces string
 }
 
 func (s *seenFlags) register(cmd *cobra.Command) {
@@ -28,6 +30,7 @@ func (s *seenFlags) register(cmd *cobra.Command) {
 	f.StringVar(&s.listen, "listen", "", "serve the page, /metrics, /healthz, /readyz and the gate at `ADDR`, such as 127.0.0.1:9464; others than loopback need a token")
 	f.StringVar(&s.tokenFile, "token-file", "", "a `FILE` with the token for --listen; or the environment variable FLOWCHECK_TOKEN")
 	f.StringVar(&s.notify, "notify", "", "a `FILE` that says whom to tell of findings: Slack, Teams, PagerDuty, webhooks, a file")
+	f.StringVar(&s.traces, "traces", "", "send each chain as a trace to the collector at this `URL` (OTLP over HTTP), such as http://localhost:4318; headers from OTEL_EXPORTER_OTLP_HEADERS")
 }
 
 // token is read from the file, else from the environment.
@@ -50,11 +53,15 @@ func (a *app) token(file string) (string, error) {
 type seen struct {
 	console  *console.Console
 	notifier *notify.Notifier
+	traces   *tracing.Exporter
 }
 
 func (s *seen) close() {
 	if s.notifier != nil {
 		s.notifier.Close()
+	}
+	if s.traces != nil {
+		s.traces.Close()
 	}
 	if s.console != nil {
 		_ = s.console.Close()
@@ -83,6 +90,12 @@ func (a *app) seenBy(ctx context.Context, flags *seenFlags, cfg *shadow.Config, 
 		s.notifier = notify.Start(telling, cfg.Log, s.console.Metrics().Notified)
 		cfg.Watchers = append(cfg.Watchers, s.notifier)
 	}
+	if flags.traces != "" {
+		if s.traces, err = a.startTraces(flags.traces, s.console, cfg, loaded); err != nil {
+			return s, input(err)
+		}
+		cfg.Watchers = append(cfg.Watchers, s.traces)
+	}
 	if flags.listen == "" {
 		return s, nil
 	}
@@ -96,6 +109,29 @@ func (a *app) seenBy(ctx context.Context, flags *seenFlags, cfg *shadow.Config, 
 	}
 	cfg.Log.Info("listening", "address", "http://"+address.String())
 	return s, nil
+}
+
+// startTraces begins to export traces.
+func (a *app) startTraces(to string, c *console.Console, cfg *shadow.Config, loaded []*flows.Flow) (*tracing.Exporter, error) {
+	headers := map[string]string{}
+	for pair := range strings.SplitSeq(a.env["OTEL_EXPORTER_OTLP_HEADERS"], ",") {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			continue
+		}
+		value, err := url.PathUnescape(strings.TrimSpace(value))
+		if err != nil {
+			return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_HEADERS: %s is not encoded as it should be", strings.TrimSpace(name))
+		}
+		headers[strings.TrimSpace(name)] = value
+	}
+	e, err := tracing.Start(tracing.Config{
+		URL: to, Headers: headers, Flows: loaded, Version: version(), Log: cfg.Log, Count: c.Metrics().Traced,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--traces: %w", err)
+	}
+	return e, nil
 }
 
 // notifyConfig reads the file of --notify; nil where there is none.
