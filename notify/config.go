@@ -112,19 +112,7 @@ func Load(data []byte, from Sources) (*Config, error) {
 	} else if c.Limit == 0 {
 		c.Limit = DefaultLimit
 	}
-	for _, d := range []struct {
-		name, text string
-		standard   time.Duration
-		to         *time.Duration
-	}{{"wait", f.Wait, DefaultWait, &c.Wait}, {"again", f.Again, DefaultAgain, &c.Again}, {"quiet", f.Quiet, DefaultQuiet, &c.Quiet}} {
-		*d.to = d.standard
-		if d.text != "" {
-			var err error
-			if *d.to, err = time.ParseDuration(d.text); err != nil || *d.to <= 0 {
-				wrong("%s: %q is no duration, such as 30s", d.name, d.text)
-			}
-		}
-	}
+	errs = append(errs, f.times(c)...)
 	if len(f.Targets) == 0 {
 		wrong("targets: name one at least")
 	}
@@ -140,27 +128,59 @@ func Load(data []byte, from Sources) (*Config, error) {
 	return c, errors.Join(errs...)
 }
 
-// target checks a target and fills in its secrets.
-func (f *fileTarget) target(i int, from Sources) (Target, error) {
-	t := Target{Name: f.Name, Flows: f.Flows, Kinds: f.Kinds, Unknowns: f.Unknowns, Headers: map[string]string{}}
-	var to string
+// times reads the durations.
+func (f *file) times(c *Config) (errs []error) {
+	for _, d := range []struct {
+		name, text string
+		standard   time.Duration
+		to         *time.Duration
+	}{{"wait", f.Wait, DefaultWait, &c.Wait}, {"again", f.Again, DefaultAgain, &c.Again}, {"quiet", f.Quiet, DefaultQuiet, &c.Quiet}} {
+		*d.to = d.standard
+		if d.text == "" {
+			continue
+		}
+		var err error
+		if *d.to, err = time.ParseDuration(d.text); err != nil || *d.to <= 0 {
+			errs = append(errs, fmt.Errorf("%s: %q is no duration, such as 30s", d.name, d.text))
+		}
+	}
+	return errs
+}
+
+// kind is the one key of a target that says what it is, with its value.
+func (f *fileTarget) kind() (kind, to string, err error) {
 	for _, one := range [][2]string{{"webhook", f.Webhook}, {"slack", f.Slack}, {"teams", f.Teams}, {"pagerduty", f.PagerDuty}, {"file", f.File}} {
 		if one[1] == "" {
 			continue
 		}
-		if t.Kind != "" {
-			return t, fmt.Errorf("it is %s or %s, not both", t.Kind, one[0])
+		if kind != "" {
+			return "", "", fmt.Errorf("it is %s or %s, not both", kind, one[0])
 		}
-		t.Kind, to = one[0], one[1]
+		kind, to = one[0], one[1]
 	}
-	if t.Kind == "" {
-		return t, errors.New("it has none of webhook, slack, teams, pagerduty and file")
+	switch {
+	case kind == "":
+		return "", "", errors.New("it has none of webhook, slack, teams, pagerduty and file")
+	case f.URL != "" && kind != "pagerduty":
+		return "", "", errors.New("url: is for pagerduty alone")
+	case len(f.Headers) > 0 && kind != "webhook":
+		return "", "", errors.New("headers: are for webhook alone")
 	}
+	return kind, to, nil
+}
+
+// target checks a target and fills in its secrets.
+func (f *fileTarget) target(i int, from Sources) (Target, error) {
+	t := Target{Name: f.Name, Flows: f.Flows, Kinds: f.Kinds, Unknowns: f.Unknowns, Headers: map[string]string{}}
+	kind, to, err := f.kind()
+	if err != nil {
+		return t, err
+	}
+	t.Kind = kind
 	if t.Name == "" {
 		t.Name = fmt.Sprintf("%s-%d", t.Kind, i+1)
 	}
-	to, err := fill(to, from)
-	if err != nil {
+	if to, err = fill(to, from); err != nil {
 		return t, fmt.Errorf("%s: %w", t.Kind, err)
 	}
 	switch t.Kind {
@@ -174,14 +194,8 @@ func (f *fileTarget) target(i int, from Sources) (Target, error) {
 	default:
 		t.URL = to
 	}
-	if f.URL != "" && t.Kind != "pagerduty" {
-		return t, errors.New("url: is for pagerduty alone")
-	}
 	if t.Kind != "file" && !webAddress(t.URL) {
 		return t, fmt.Errorf("%s: it is no address such as https://…", t.Kind)
-	}
-	if len(f.Headers) > 0 && t.Kind != "webhook" {
-		return t, errors.New("headers: are for webhook alone")
 	}
 	for name, value := range f.Headers {
 		if t.Headers[name], err = fill(value, from); err != nil {

@@ -118,18 +118,25 @@ func linkOf(o *message.Observation) *trace.Span_Link {
 	case []byte:
 		header = string(v)
 	}
+	return parseTraceparent(header)
+}
+
+func parseTraceparent(header string) *trace.Span_Link {
 	parts := strings.Split(header, "-")
-	if len(header) > 256 || len(parts) < 4 || len(parts[0]) != 2 || parts[0] == "ff" || parts[0] == "00" && len(parts) != 4 {
+	if len(header) > 256 || len(parts) < 4 || parts[0] == "00" && len(parts) != 4 {
 		return nil
 	}
-	version, err0 := hex.DecodeString(parts[0])
-	traceID, err1 := hex.DecodeString(parts[1])
-	spanID, err2 := hex.DecodeString(parts[2])
-	flags, err3 := hex.DecodeString(parts[3])
-	if err0 != nil || err1 != nil || err2 != nil || err3 != nil || len(version) != 1 || len(traceID) != 16 || len(spanID) != 8 || len(flags) != 1 || zero(traceID) || zero(spanID) {
+	var bytes [4][]byte
+	for i, length := range []int{1, 16, 8, 1} {
+		var err error
+		if bytes[i], err = hex.DecodeString(parts[i]); err != nil || len(bytes[i]) != length {
+			return nil
+		}
+	}
+	if bytes[0][0] == 0xff || zero(bytes[1]) || zero(bytes[2]) {
 		return nil
 	}
-	return &trace.Span_Link{TraceId: traceID, SpanId: spanID, Flags: uint32(flags[0])}
+	return &trace.Span_Link{TraceId: bytes[1], SpanId: bytes[2], Flags: uint32(bytes[3][0])}
 }
 
 func zero(b []byte) bool { return !slices.ContainsFunc(b, func(c byte) bool { return c != 0 }) }
