@@ -8,12 +8,12 @@ import (
 	"github.com/flowcheck/flowcheck/internal/testbroker"
 )
 
-// TestKafkaBehindAProxy: the second listener sends its clients to the proxy, the
+// TestKafkaBehindAProxy: the further listeners send their clients to the proxies, the
 // first to itself.
 func TestKafkaBehindAProxy(t *testing.T) {
 	t.Parallel()
 	b := testbroker.OwnKafka(t)
-	for at, want := range map[string]string{b.Behind: b.Proxy, b.URL: b.URL} {
+	for at, want := range map[string]string{b.Behind: b.Proxy, b.SystemBehind: b.SystemProxy, b.URL: b.URL} {
 		client, err := sarama.NewClient([]string{at}, nil)
 		if err != nil {
 			t.Fatal(err)

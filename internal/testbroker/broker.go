@@ -46,6 +46,8 @@ type Broker struct {
 	// Kafka: a second listener, at Behind, tells its clients to come to Proxy, where nobody listens unless a test
 	// starts a proxy there; else "".
 	Behind, Proxy string
+	// Kafka: a third listener of that kind, for the system under test while flowcheck is behind the second.
+	SystemBehind, SystemProxy string
 
 	mu      sync.Mutex
 	helpers []*process // started before the broker and ended after it

@@ -9,16 +9,18 @@ import (
 
 // The environment variables with the addresses of the brokers that all tests share.
 const (
-	EnvKafka      = "FLOWCHECK_TEST_KAFKA"               // host:port
-	EnvBehind     = "FLOWCHECK_TEST_KAFKA_BEHIND"        // host:port of the listener behind a proxy
-	EnvProxy      = "FLOWCHECK_TEST_KAFKA_PROXY"         // host:port where the proxy has to listen
-	EnvRabbitMQ   = "FLOWCHECK_TEST_RABBITMQ"            // amqp URL
-	EnvManagement = "FLOWCHECK_TEST_RABBITMQ_MANAGEMENT" // http URL
-	EnvMinistack  = "FLOWCHECK_TEST_MINISTACK"           // http URL
-	EnvElasticMQ  = "FLOWCHECK_TEST_ELASTICMQ"           // http URL
-	EnvPostgres   = "FLOWCHECK_TEST_POSTGRES"            // postgres URL
-	EnvHome       = "FLOWCHECK_TEST_HOME"                // directory with installed brokers
-	EnvNoSkip     = "FLOWCHECK_NO_SKIP"                  // "1": a test that lacks its broker fails
+	EnvKafka        = "FLOWCHECK_TEST_KAFKA"               // host:port
+	EnvBehind       = "FLOWCHECK_TEST_KAFKA_BEHIND"        // host:port of the listener behind a proxy
+	EnvProxy        = "FLOWCHECK_TEST_KAFKA_PROXY"         // host:port where the proxy has to listen
+	EnvSystemBehind = "FLOWCHECK_TEST_KAFKA_SYSTEM_BEHIND" // another such listener, for the system under test
+	EnvSystemProxy  = "FLOWCHECK_TEST_KAFKA_SYSTEM_PROXY"  // and where its proxy has to listen
+	EnvRabbitMQ     = "FLOWCHECK_TEST_RABBITMQ"            // amqp URL
+	EnvManagement   = "FLOWCHECK_TEST_RABBITMQ_MANAGEMENT" // http URL
+	EnvMinistack    = "FLOWCHECK_TEST_MINISTACK"           // http URL
+	EnvElasticMQ    = "FLOWCHECK_TEST_ELASTICMQ"           // http URL
+	EnvPostgres     = "FLOWCHECK_TEST_POSTGRES"            // postgres URL
+	EnvHome         = "FLOWCHECK_TEST_HOME"                // directory with installed brokers
+	EnvNoSkip       = "FLOWCHECK_NO_SKIP"                  // "1": a test that lacks its broker fails
 )
 
 // Kafka is the host:port of the Kafka that all tests share. Without one the test is skipped, or fails when

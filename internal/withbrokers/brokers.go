@@ -25,14 +25,22 @@ type variable struct {
 	value func(*testbroker.Broker) string
 }
 
-func url(b *testbroker.Broker) string        { return b.URL }
-func behind(b *testbroker.Broker) string     { return b.Behind }
-func proxy(b *testbroker.Broker) string      { return b.Proxy }
-func management(b *testbroker.Broker) string { return b.Management }
+func url(b *testbroker.Broker) string          { return b.URL }
+func behind(b *testbroker.Broker) string       { return b.Behind }
+func proxy(b *testbroker.Broker) string        { return b.Proxy }
+func systemBehind(b *testbroker.Broker) string { return b.SystemBehind }
+func systemProxy(b *testbroker.Broker) string  { return b.SystemProxy }
+func management(b *testbroker.Broker) string   { return b.Management }
 
 func kinds() []kind {
 	return []kind{
-		{"kafka", []variable{{testbroker.EnvKafka, url}, {testbroker.EnvBehind, behind}, {testbroker.EnvProxy, proxy}}, installKafka, testbroker.StartKafka},
+		{"kafka", []variable{
+			{testbroker.EnvKafka, url},
+			{testbroker.EnvBehind, behind},
+			{testbroker.EnvProxy, proxy},
+			{testbroker.EnvSystemBehind, systemBehind},
+			{testbroker.EnvSystemProxy, systemProxy},
+		}, installKafka, testbroker.StartKafka},
 		{"rabbitmq", []variable{{testbroker.EnvRabbitMQ, url}, {testbroker.EnvManagement, management}}, installRabbitMQ, testbroker.StartRabbitMQ},
 		{"ministack", []variable{{testbroker.EnvMinistack, url}}, installMinistack, testbroker.StartMinistack},
 		{"elasticmq", []variable{{testbroker.EnvElasticMQ, url}}, installElasticMQ, testbroker.StartElasticMQ},
