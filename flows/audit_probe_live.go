@@ -37,6 +37,20 @@ func (a *Audit) Standing(id string, readTo correlate.Instant) State {
 	return state
 }
 
+// Failed reports whether something was found already in what a try of a probe set
+// off; false may mean that more is needed to tell.
+func (a *Audit) Failed(id string, readTo correlate.Instant) bool {
+	if a.Standing(id, readTo) == Fail {
+		return true
+	}
+	t := a.attempts[id]
+	if t == nil || t.poison == nil || lenient(t.poison.Broken) && len(a.lettersOf(t.poison)) == 0 {
+		return false
+	}
+	found, _ := (&probeReport{audit: a}).judgePoison(t)
+	return len(found) > 0
+}
+
 // Effects are the messages that the triggers of the instance have set off so far,
 // chain by chain in their order.
 func (a *Audit) Effects(id string) []Place {

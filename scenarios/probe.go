@@ -15,7 +15,8 @@ import (
 // when.
 type try struct {
 	probe, name string // "" and "": a plain repeat
-	alone       bool   // nothing else may run beside it
+	scenario    string // whose it is
+	alone       bool   // nothing else may run beside it, but its company
 	twice       string // what it is to send each trigger again at once; "": it does not
 	// vary makes the i-th trigger as it is sent again; nil: as it was.
 	vary     func(in *instance, i int) (flows.Trigger, error)
@@ -27,6 +28,7 @@ type try struct {
 	reversed bool   // its triggers are sent last first
 	poison   string // how a broken trigger that it sends is broken; "": it sends none
 	second   *second
+	beside   *together // its company, while it is under way
 	flow     *flows.Flow
 	replay   bool // its dead letters are replayed
 	letters  []flows.Trigger
@@ -131,7 +133,7 @@ func (r *runner) actInFlight(ctx context.Context, in *instance) {
 
 // isDue reports whether what the next act waits for was seen.
 func (r *runner) isDue(in *instance) bool {
-	if in.try.acts[0].when == onceSent {
+	if in.try.acts[0].when == onceSent || in.try.beside != nil && in.try.beside.begun {
 		return true
 	}
 	effects := r.audit.Effects(in.id)
@@ -157,6 +159,9 @@ func (r *runner) actAtEnd(ctx context.Context, in *instance) bool {
 func (r *runner) act(ctx context.Context, in *instance) {
 	next := in.try.acts[0]
 	in.try.acts, in.try.busy = in.try.acts[1:], true
+	if in.try.beside != nil {
+		in.try.beside.begun, r.changed = true, true // it is due for all of them
+	}
 	in.decided, in.asked = time.Time{}, false
 	in.try.seen = r.seen(in)
 	if in.try.replay {
@@ -206,6 +211,9 @@ func (r *runner) over(in *instance) error {
 	}
 	of := in.of
 	of.open--
+	if err := r.leaveOut(in); err != nil {
+		return err
+	}
 	if of.open == 0 && of.learnt < maxLearnt && r.audit.Unsettled(of.id) {
 		r.spawn(of, &try{})
 	}
@@ -257,7 +265,7 @@ func (r *runner) begin(of *instance) error {
 			}
 		}
 		for _, t := range tries {
-			t.probe, tried = name, true
+			t.probe, t.scenario, tried = name, of.scenario.Name, true
 			r.spawn(of, t)
 		}
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/flowcheck/flowcheck/scenarios/proxy"
 )
 
-// defaultFault is how long a connection is disturbed: long enough for a publisher or a
+// DefaultFault is how long the probe cut disturbs a connection: long enough for a publisher or a
 // consumer to notice, and short of what libraries give up after.
-const defaultFault = 2 * time.Second
+const DefaultFault = 2 * time.Second
 
 // cuts disturb the connections between the system and each broker that has a
 // proxy: while the trigger is sent, and in mid-chain. Nothing else runs beside.
@@ -45,23 +45,22 @@ func (r *runner) cuts() ([]*try, string) {
 
 // disturb disturbs a connection for a while.
 func (r *runner) disturb(p *proxy.Proxy, f proxy.Fault, what string) func(context.Context, *sending) error {
-	return func(ctx context.Context, s *sending) error {
+	return r.shared(func(ctx context.Context) (string, error) {
 		if !p.Used() {
-			return fmt.Errorf("the system does not connect through the proxy at %s", p.Address())
+			return "", fmt.Errorf("the system does not connect through the proxy at %s", p.Address())
 		}
 		if err := p.Disturb(f); err != nil {
-			return err
+			return "", err
 		}
-		lasts := cmp.Or(r.cfg.Fault, defaultFault)
+		lasts := cmp.Or(r.cfg.Fault, DefaultFault)
 		timer := time.NewTimer(lasts)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 		}
-		s.marks = append(s.marks, r.actMark(s.instance, what+" for "+lasts.String()))
-		return errors.Join(p.Restore(context.WithoutCancel(ctx), f), ctx.Err())
-	}
+		return what + " for " + lasts.String(), errors.Join(p.Restore(context.WithoutCancel(ctx), f), ctx.Err())
+	})
 }
 
 // startProxies starts the proxies of the flow, where a probe is to use them.

@@ -38,11 +38,10 @@ func (r *runner) restarts(of *instance) ([]*try, string) {
 }
 
 func (r *runner) restart(hook *flows.Call, what string) func(context.Context, *sending) error {
-	return func(ctx context.Context, s *sending) error {
+	return r.shared(func(ctx context.Context) (string, error) {
 		if _, err := call.Do(ctx, hook); err != nil {
-			return fmt.Errorf("hooks.%s: %w", hookRestart, err)
+			return "", fmt.Errorf("hooks.%s: %w", hookRestart, err)
 		}
-		s.marks = append(s.marks, r.actMark(s.instance, what))
-		return nil
-	}
+		return what, nil
+	})
 }

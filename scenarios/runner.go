@@ -23,6 +23,7 @@ type runner struct {
 
 	all, queue []*instance
 	alone      []*instance // those that nothing else may run beside
+	company    *together   // of those that are being started
 	probing    bool        // some scenario has probes to be tried
 	raws       raws
 	proxies    map[int]*proxy.Proxy // by broker
@@ -204,6 +205,7 @@ func (r *runner) learn(o *message.Observation) error {
 
 // start sends triggers while there is room.
 func (r *runner) start(ctx context.Context) error {
+	defer func() { r.company = nil }()
 	for {
 		in := r.nextToStart()
 		if in == nil {
@@ -250,11 +252,12 @@ func (r *runner) start(ctx context.Context) error {
 func (r *runner) nextToStart() *instance {
 	var in *instance
 	switch {
-	case len(r.active) == 1 && r.active[0].try != nil && r.active[0].try.alone:
+	case len(r.active) > 0 && r.active[0].try != nil && r.active[0].try.alone:
+		in = r.nextAlone()
 	case len(r.queue) > 0 && len(r.active) < max(1, r.cfg.Parallel):
 		in, r.queue = r.queue[0], r.queue[1:]
-	case len(r.queue) == 0 && len(r.active) == 0 && len(r.alone) > 0:
-		in, r.alone = r.alone[0], r.alone[1:]
+	case len(r.queue) == 0 && len(r.active) == 0:
+		in = r.nextAlone()
 	}
 	return in
 }

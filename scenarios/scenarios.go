@@ -38,8 +38,11 @@ type Config struct {
 	Only []string
 	// Probes names the probes to try; nil: those that the file asks for.
 	Probes []string
-	// Fault is how long the probe cut disturbs a connection; 0 is 2 s.
+	// Fault is how long the probe cut disturbs a connection; 0 is DefaultFault.
 	Fault time.Duration
+	// FailFast leaves out the tries of poison, restart and cut that are left once one
+	// of the scenario has failed.
+	FailFast bool
 	// Whole keeps whole messages for the report, probes or not.
 	Whole bool
 	// Parallel is how many scenarios are under way at once; at least 1.
@@ -104,7 +107,8 @@ const tapCloseTimeout = 15 * time.Second
 // Run arms every tap, sends each scenario's trigger, and judges what comes of
 // it. It returns when every verdict is decided. When ctx ends it removes what
 // it created and returns ctx's error. The flow's setup comes before all of
-// that, its cleanup after it. A broker that cannot be reached or tapped
+// that but the proxies, so that it can have the system connect through them; its
+// cleanup comes after it. A broker that cannot be reached or tapped
 // is an error; a trigger that could not be sent makes its scenario unknown.
 func Run(ctx context.Context, cfg Config) (result *flows.Result, stats Stats, err error) {
 	r := &runner{
@@ -117,6 +121,10 @@ func Run(ctx context.Context, cfg Config) (result *flows.Result, stats Stats, er
 	if err := r.choose(); err != nil {
 		return nil, stats, err
 	}
+	if err := r.startProxies(); err != nil {
+		return nil, stats, err
+	}
+	defer r.closeProxies()
 	defer func() {
 		switch failed := CleanUp(ctx, cfg.Flow); {
 		case len(failed) == 0:
@@ -129,10 +137,6 @@ func Run(ctx context.Context, cfg Config) (result *flows.Result, stats Stats, er
 	if err := SetUp(ctx, cfg.Flow); err != nil {
 		return nil, stats, err
 	}
-	if err := r.startProxies(); err != nil {
-		return nil, stats, err
-	}
-	defer r.closeProxies()
 	defer func() {
 		switch closeErr := r.closeTaps(); {
 		case closeErr == nil:

@@ -71,7 +71,7 @@ func (r *runner) look(ctx context.Context) error {
 	ask := false
 	left := r.active[:0]
 	stirred, all := r.audit.Stirred()
-	all = all || r.changed
+	all, r.changed = all || r.changed, false
 	for _, in := range r.active {
 		if in.sent && (all || in.fresh || stirred[in.id]) {
 			in.fresh = false
@@ -89,7 +89,6 @@ func (r *runner) look(ctx context.Context) error {
 	}
 	clear(r.active[len(left):])
 	r.active = left
-	r.changed = false
 	if ask && !r.watch.catching {
 		r.ask(ctx, now)
 	}
@@ -169,6 +168,9 @@ func (r *runner) wantsCatchUp(in *instance, now time.Time) bool {
 
 // next is the time to the next deadline.
 func (r *runner) next() time.Duration {
+	if r.changed {
+		return 0
+	}
 	now := r.cfg.Now()
 	next := time.Minute
 	for _, in := range r.active {

@@ -24,6 +24,8 @@ type runFlags struct {
 	probes   []string
 	whole    bool // a report shows whole messages
 	parallel int
+	failFast bool
+	fault    time.Duration
 	record   string
 	plan     bool
 	verbose  bool
@@ -63,6 +65,8 @@ login is refused, a topic is absent), 130 interrupted.`,
 	cmd.Flags().StringArrayVar(&flags.only, "only", nil, "run the scenario of that `NAME` only, repeatable")
 	cmd.Flags().StringSliceVar(&flags.probes, "probe", nil, "try these probes instead of those in the file: `NAME[,NAME]`, all, or none")
 	_ = cmd.RegisterFlagCompletionFunc("probe", cobra.FixedCompletions(append(flows.ProbeNames(), "all", "none"), cobra.ShellCompDirectiveNoFileComp))
+	cmd.Flags().DurationVar(&flags.fault, "cut-for", scenarios.DefaultFault, "how long the probe cut disturbs a connection")
+	cmd.Flags().BoolVar(&flags.failFast, "fail-fast", false, "leave out what is left of the probes poison, restart and cut of a scenario once a try has failed")
 	cmd.Flags().IntVar(&flags.parallel, "parallel", defaultParallel, "how many scenarios may be under way at once")
 	cmd.Flags().StringVar(&flags.record, "record", "", "keep what the run sees in `FILE` (.jsonl or .jsonl.zst)")
 	cmd.Flags().Uint64Var(&flags.seed, "seed", 0, "make the test data of fake.name() and its like from `NUMBER` (default: a new one each run)")
@@ -108,6 +112,9 @@ func (a *app) run(ctx context.Context, files []string, flags *runFlags) error {
 func (f *runFlags) check(files []string) error {
 	if f.parallel < 1 {
 		return errors.New("--parallel: at least 1")
+	}
+	if f.fault <= 0 {
+		return errors.New("--cut-for: a positive duration, as in 500ms")
 	}
 	if f.record != "" && len(files) > 1 {
 		return errors.New("--record keeps one flow: give one flow file")
@@ -203,7 +210,7 @@ func (a *app) runScenarios(ctx context.Context, flow *flows.Flow, sys *system, f
 	progress := a.newProgress()
 	cfg := scenarios.Config{
 		Flow: flow, Tappers: sys.tappers, Publishers: sys.publishers, Channels: sys.channels,
-		Only: onlyOf(flags.only, flow), Probes: flags.probes, Whole: flags.whole, Parallel: flags.parallel, Progress: progress.show,
+		Only: onlyOf(flags.only, flow), Probes: flags.probes, Fault: flags.fault, FailFast: flags.failFast, Whole: flags.whole, Parallel: flags.parallel, Progress: progress.show,
 		Schemas: a.registries(),
 		Now:     a.now, NewID: newScenarioID, Log: a.logger(flags.verbose),
 	}
