@@ -28,7 +28,9 @@ const region = "eu-west-1"
 
 // connectAWS connects the shop to SNS and SQS, or an emulator at endpoint.
 func connectAWS(ctx context.Context, endpoint string) (*awsMails, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region), config.WithRetryer(func() aws.Retryer {
+		return aws.NopRetryer{} // the shop tries again by itself, sooner
+	}))
 	if err != nil {
 		return nil, fmt.Errorf("shop: aws: %w", err)
 	}
@@ -108,6 +110,9 @@ func (m *awsMails) Publish(ctx context.Context, topic string, mail Mail) error {
 	in := &sns.PublishInput{
 		TopicArn: aws.String(m.topics[topic]), Message: aws.String(string(mail.Body)),
 		MessageAttributes: map[string]snstypes.MessageAttributeValue{},
+	}
+	if mail.ID != "" {
+		in.MessageAttributes["message-id"] = snstypes.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(mail.ID)}
 	}
 	for name, value := range mail.Attributes {
 		in.MessageAttributes[name] = snstypes.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(value)}
@@ -192,9 +197,16 @@ func (m *awsMails) handle(ctx context.Context, msg *types.Message, handle func(c
 	}
 }
 
-// delete ends a mail. Where that fails it comes again, and is known.
+// delete ends a mail. Where that fails for too long it comes again, and is known.
 func (m *awsMails) delete(ctx context.Context, msg *types.Message) {
-	_, _ = m.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: aws.String(m.queueURL), ReceiptHandle: msg.ReceiptHandle})
+	ctx, cancel := context.WithTimeout(ctx, visible)
+	defer cancel()
+	for {
+		_, err := m.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: aws.String(m.queueURL), ReceiptHandle: msg.ReceiptHandle})
+		if err == nil || wait(ctx, relayAgain) != nil {
+			return
+		}
+	}
 }
 
 // giveBack shows a mail to other receivers. Where that fails it shows by itself.

@@ -32,17 +32,14 @@ func EnvironmentOf(getenv func(string) string) Environment {
 // StartOn starts the shop on real brokers; of cfg, Kafka, Tasks and Mails are env's.
 // close stops it and disconnects.
 func StartOn(ctx context.Context, env Environment, cfg Config) (s *Shop, closeShop func() error, err error) {
-	tasks, closeTasks, err := DialRabbitMQ(env.Rabbit)
+	tasks := &rabbitTasks{url: env.Rabbit}
+	mails, err := connectAWS(ctx, env.AWSEndpoint)
 	if err != nil {
 		return nil, nil, err
 	}
-	mails, err := connectAWS(ctx, env.AWSEndpoint)
-	if err != nil {
-		return nil, nil, errors.Join(err, closeTasks())
-	}
 	cfg.Kafka, cfg.Tasks, cfg.Mails = strings.Split(env.Kafka, ","), tasks, mails
 	if s, err = Start(ctx, cfg); err != nil {
-		return nil, nil, errors.Join(err, closeTasks())
+		return nil, nil, errors.Join(err, tasks.close())
 	}
-	return s, func() error { return errors.Join(s.Close(), closeTasks()) }, nil
+	return s, func() error { return errors.Join(s.Close(), tasks.close()) }, nil
 }

@@ -11,7 +11,8 @@ import (
 
 // Control is how the shop is restarted and repaired from outside:
 //
-//	POST /restart    restarts the services; answers when they are ready
+//	POST /restart    restarts the services, or starts them; answers when they are ready
+//	POST /stop       stops them
 //	POST /heal/ID    repairs what keeps the orders whose ids begin with ID back
 type Control struct {
 	// URL is where it listens.
@@ -51,6 +52,13 @@ func controls(s *Shop) http.Handler {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), restartWithin)
 		defer cancel()
 		if err := s.Restart(ctx); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, _ *http.Request) {
+		if err := s.Close(); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}

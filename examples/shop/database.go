@@ -2,11 +2,14 @@ package shop
 
 import (
 	"context"
+	"fmt"
 	"hash/fnv"
 	"maps"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // remembered is how long the inbox knows an id: longer than any broker of the
@@ -15,6 +18,7 @@ const remembered = 24 * time.Hour
 
 // database is what the shop has on disk. It outlives a restart.
 type database struct {
+	name    string // of this database: no other has it
 	mu      sync.Mutex
 	tables  tables
 	lastRow int64
@@ -45,7 +49,7 @@ const (
 )
 
 func newDatabase() *database {
-	return &database{changed: make(chan struct{}), tables: tables{
+	return &database{name: uuid.NewString(), changed: make(chan struct{}), tables: tables{
 		inbox: map[string]entry{}, seq: map[string]int{}, delivered: map[string]map[string]bool{}, versions: map[string]int{},
 	}}
 }
@@ -130,6 +134,9 @@ func (d *database) update(do func(*tx)) (rows []int64) {
 	}
 	return rows
 }
+
+// nameOf is a row's message-id: however often it is sent, it is one message.
+func (d *database) nameOf(r row) string { return fmt.Sprintf("%s-%d", d.name, r.id) }
 
 // wake tells that the outbox changed. The caller holds d.mu.
 func (d *database) wake() {

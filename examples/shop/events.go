@@ -45,6 +45,8 @@ func kafkaConfig() *sarama.Config {
 	cfg.Producer.MaxMessageBytes = largest
 	cfg.Consumer.Offsets.Initial = sarama.OffsetOldest
 	cfg.Consumer.Offsets.AutoCommit.Enable = false
+	cfg.Consumer.Retry.Backoff, cfg.Metadata.Retry.Backoff = relayAgain, relayAgain
+	cfg.Consumer.Group.Heartbeat.Interval, cfg.Consumer.Group.Session.Timeout = time.Second, 6*time.Second
 	cfg.Consumer.MaxWaitTime = 100 * time.Millisecond
 	return cfg
 }
@@ -141,15 +143,16 @@ type member struct {
 // consume handles a topic's messages as a member of a group until ctx ends.
 func (e *events) consume(ctx context.Context, m member) error {
 	h := &groupHandler{member: m, coding: e.codings[m.topic]}
-	for ctx.Err() == nil {
-		if err := e.session(ctx, m, h); err != nil && ctx.Err() == nil {
-			e.log.Warn("the consumer joins again", "group", m.group, "error", err)
-			if err := wait(ctx, relayAgain); err != nil {
-				return err
-			}
+	for {
+		err := e.session(ctx, m, h)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		e.log.Warn("the consumer opens again", "group", m.group, "error", err)
+		if err := wait(ctx, relayAgain); err != nil {
+			return err
 		}
 	}
-	return ctx.Err()
 }
 
 func (e *events) session(ctx context.Context, m member, h *groupHandler) error {
@@ -162,12 +165,20 @@ func (e *events) session(ctx context.Context, m member, h *groupHandler) error {
 		return err
 	}
 	defer g.Close()
-	for ctx.Err() == nil {
-		if err := g.Consume(ctx, []string{m.topic}, h); err != nil {
-			return err
+	for {
+		// With an error the same member joins again: as another one it would wait until
+		// the broker gives the first one up.
+		err := g.Consume(ctx, []string{m.topic}, h)
+		switch {
+		case ctx.Err() != nil, errors.Is(err, sarama.ErrClosedConsumerGroup):
+			return errors.Join(ctx.Err(), err)
+		case err != nil:
+			e.log.Warn("the consumer joins again", "group", m.group, "error", err)
+			if err := wait(ctx, relayAgain); err != nil {
+				return err
+			}
 		}
 	}
-	return ctx.Err()
 }
 
 // wait waits for d, unless ctx ends first.

@@ -15,8 +15,9 @@ type letter struct {
 	Text     string `json:"text"`
 }
 
-// visible is how long a mail is the mailer's: much longer than a letter takes.
-const visible = 30 * time.Second
+// visible is how long a mail is the mailer's: much longer than a letter takes, and
+// no longer than a customer may wait where the connection was lost with it.
+const visible = 3 * time.Second
 
 func (s *Shop) mailOptions() MailOptions {
 	o := MailOptions{Visible: visible, DeleteFirst: s.has(bugMailerAcksFirst)}

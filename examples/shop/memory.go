@@ -56,11 +56,11 @@ var (
 )
 
 func (m memoryTasks) Publish(_ context.Context, exchange string, t Task) error {
-	var headers []message.Header
+	out := message.Message{Payload: t.Body, Properties: map[string]any{"message-id": t.ID}}
 	for name, value := range t.Headers {
-		headers = append(headers, message.Header{Name: name, Value: value})
+		out.Headers = append(out.Headers, message.Header{Name: name, Value: value})
 	}
-	_, err := m.server.Publish(exchange, t.Key, message.Message{Headers: headers, Payload: t.Body})
+	_, err := m.server.Publish(exchange, t.Key, out)
 	return err
 }
 
@@ -132,7 +132,7 @@ func (m *memoryMails) Publish(_ context.Context, topic string, mail Mail) error 
 	if mail.DedupID != "" && m.again(topic+" "+mail.DedupID) {
 		return nil
 	}
-	out := message.Message{Payload: mail.Body}
+	out := message.Message{Payload: mail.Body, Headers: []message.Header{{Name: "message-id", Value: mail.ID}}}
 	for name, value := range mail.Attributes {
 		out.Headers = append(out.Headers, message.Header{Name: name, Value: value})
 	}

@@ -51,13 +51,13 @@ func (s *Shop) publish(ctx context.Context, r row) error {
 	case laneEvents:
 		return s.events.produce(r)
 	case laneTasks:
-		return s.cfg.Tasks.Publish(ctx, r.to, Task{Key: r.key, Headers: r.headers, Body: r.body})
+		return s.cfg.Tasks.Publish(ctx, r.to, Task{ID: s.db.nameOf(r), Key: r.key, Headers: r.headers, Body: r.body})
 	case laneMails:
 		attributes := map[string]string{}
 		for name, value := range r.headers {
 			attributes[name] = fmt.Sprint(value)
 		}
-		return s.cfg.Mails.Publish(ctx, r.to, Mail{Group: r.key, DedupID: r.dedup, Attributes: attributes, Body: r.body})
+		return s.cfg.Mails.Publish(ctx, r.to, Mail{ID: s.db.nameOf(r), Group: r.key, DedupID: r.dedup, Attributes: attributes, Body: r.body})
 	default:
 		return fmt.Errorf("shop: no broker %q", r.lane)
 	}

@@ -19,15 +19,6 @@ type rabbitTasks struct {
 	publish *amqp.Channel
 }
 
-// DialRabbitMQ connects the shop to RabbitMQ; close ends the connection.
-func DialRabbitMQ(url string) (tasks Tasks, closeConn func() error, err error) {
-	r := &rabbitTasks{url: url}
-	if _, err := r.connection(); err != nil {
-		return nil, nil, err
-	}
-	return r, r.close, nil
-}
-
 // heartbeat is how soon a connection that went dead is noticed.
 const heartbeat = 2 * time.Second
 
@@ -76,6 +67,9 @@ func (r *rabbitTasks) channel() (*amqp.Channel, error) {
 func (r *rabbitTasks) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.conn == nil {
+		return nil
+	}
 	if err := r.conn.Close(); err != nil && !errors.Is(err, amqp.ErrClosed) {
 		return err
 	}
@@ -128,7 +122,7 @@ func (r *rabbitTasks) Publish(ctx context.Context, exchange string, t Task) erro
 	defer cancel()
 	headers, _ := toAMQP(t.Headers).(amqp.Table)
 	confirmed, err := ch.PublishWithDeferredConfirmWithContext(ctx, exchange, t.Key, false, false, amqp.Publishing{
-		ContentType: "application/json", DeliveryMode: amqp.Persistent, Headers: headers, Body: t.Body,
+		MessageId: t.ID, ContentType: "application/json", DeliveryMode: amqp.Persistent, Headers: headers, Body: t.Body,
 	})
 	if err != nil {
 		return fmt.Errorf("shop: rabbitmq: %w", err)

@@ -79,6 +79,8 @@ type Config struct {
 	Codings Codings
 	// Bug is the name of one of Bugs; "" is a correct shop.
 	Bug string
+	// Later opens the shop without its services: Restart starts them.
+	Later bool
 	// Stretch is by how much the shop's own waits are longer, on a machine under
 	// load; 0 is 1.
 	Stretch float64
@@ -87,6 +89,8 @@ type Config struct {
 
 // Task is a message on RabbitMQ.
 type Task struct {
+	// ID is the message-id.
+	ID          string
 	Key         string
 	Headers     map[string]any
 	Body        []byte
@@ -125,6 +129,8 @@ type TaskConsumer struct {
 
 // Mail is a message on SNS or SQS.
 type Mail struct {
+	// ID is the attribute message-id.
+	ID string
 	// Group and DedupID are for FIFO topics alone.
 	Group, DedupID string
 	Attributes     map[string]string
@@ -176,9 +182,10 @@ func Start(ctx context.Context, cfg Config) (*Shop, error) {
 		cfg.Tasks = codedTasks{cfg.Tasks, c}
 	}
 	s := &Shop{cfg: cfg, db: newDatabase()}
-	s.turn.Lock()
-	defer s.turn.Unlock()
-	return s, s.start(ctx)
+	if cfg.Later {
+		return s, nil
+	}
+	return s, s.Restart(ctx)
 }
 
 // graceOfRestart is how long the services still work once a restart is asked for,
@@ -187,18 +194,20 @@ const graceOfRestart = 200 * time.Millisecond
 
 // Restart stops the services where they are, after a moment of grace, forgets what
 // was in their memory alone, and starts them anew. What was not acknowledged comes
-// again.
+// again. A shop that is closed is opened.
 func (s *Shop) Restart(ctx context.Context) error {
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	if err := s.pause(ctx, graceOfRestart); err != nil {
-		return err
-	}
-	if err := s.stop(); err != nil {
-		s.cfg.Log.Warn("stopping", "error", err)
-	}
-	if s.has(bugOutboxAgain) {
-		s.db.unsend()
+	if s.events != nil {
+		if err := s.pause(ctx, graceOfRestart); err != nil {
+			return err
+		}
+		if err := s.stop(); err != nil {
+			s.cfg.Log.Warn("stopping", "error", err)
+		}
+		if s.has(bugOutboxAgain) {
+			s.db.unsend()
+		}
 	}
 	return s.start(ctx)
 }
@@ -208,7 +217,7 @@ func (s *Shop) Restart(ctx context.Context) error {
 // supplies their missing address.
 func (s *Shop) Heal(id string) { s.db.heal(id) }
 
-// Close stops the services and waits for them.
+// Close stops the services and waits for them. Restart opens the shop again.
 func (s *Shop) Close() error {
 	s.turn.Lock()
 	defer s.turn.Unlock()
@@ -264,9 +273,14 @@ func (s *Shop) start(ctx context.Context) error {
 }
 
 func (s *Shop) stop() error {
+	if s.events == nil {
+		return nil
+	}
 	s.cancel()
 	s.wait.Wait()
-	return s.events.close()
+	err := s.events.close()
+	s.events = nil
+	return err
 }
 
 func (s *Shop) service(name string, run func() error) {

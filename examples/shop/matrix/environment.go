@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/flowcheck/flowcheck/examples/shop"
+	"github.com/flowcheck/flowcheck/internal/testbroker"
 )
 
 // The variables in which internal/withbrokers says where the brokers are.
@@ -24,6 +26,8 @@ const (
 	envKafka     = "FLOWCHECK_TEST_KAFKA"
 	envBehind    = "FLOWCHECK_TEST_KAFKA_BEHIND"
 	envProxy     = "FLOWCHECK_TEST_KAFKA_PROXY"
+	envOwnBehind = "FLOWCHECK_TEST_KAFKA_SYSTEM_BEHIND"
+	envOwnProxy  = "FLOWCHECK_TEST_KAFKA_SYSTEM_PROXY"
 	envRabbitMQ  = "FLOWCHECK_TEST_RABBITMQ"
 	envMinistack = "FLOWCHECK_TEST_MINISTACK"
 )
@@ -31,18 +35,18 @@ const (
 // environment is where the shop and flowcheck run.
 type environment struct {
 	program, flows string
-	ofShop         shop.Environment
-	ofFlowcheck    []string // variables
+	brokers        shop.Environment
+	behind         shop.Environment // the brokers, seen through flowcheck's proxies
+	ofFlowcheck    []string         // variables
 	stretch        float64
-	slice          bool
 }
 
 // prepare makes the environment; the function undoes it.
 func prepare(ctx context.Context, c config) (e *environment, undo func(), err error) {
-	e = &environment{program: c.program, flows: c.flows, stretch: c.stretch, slice: c.slice, ofShop: shop.Environment{
+	e = &environment{program: c.program, flows: c.flows, stretch: c.stretch, brokers: shop.Environment{
 		Kafka: os.Getenv(envKafka), Rabbit: os.Getenv(envRabbitMQ), AWSEndpoint: os.Getenv(envMinistack),
 	}}
-	if e.ofShop.Kafka == "" || e.ofShop.Rabbit == "" || e.ofShop.AWSEndpoint == "" {
+	if e.brokers.Kafka == "" || e.brokers.Rabbit == "" || e.brokers.AWSEndpoint == "" {
 		return nil, nil, errors.New("no brokers: go run ./internal/withbrokers -only kafka,rabbitmq,ministack -- …")
 	}
 	for name, value := range map[string]string{
@@ -58,14 +62,10 @@ func prepare(ctx context.Context, c config) (e *environment, undo func(), err er
 			u()
 		}
 	}
-	if c.stretch > 1 {
-		dir, err := stretched(c)
-		if err != nil {
-			return nil, nil, err
-		}
-		e.flows = dir
-		undos = append(undos, func() { os.RemoveAll(dir) })
+	if e.flows, err = flowFiles(c); err != nil {
+		return nil, nil, err
 	}
+	undos = append(undos, func() { os.RemoveAll(e.flows) })
 	if c.load {
 		busy, cancel := context.WithCancel(ctx)
 		for range runtime.NumCPU() {
@@ -73,7 +73,7 @@ func prepare(ctx context.Context, c config) (e *environment, undo func(), err er
 		}
 		undos = append(undos, cancel)
 	}
-	seen := e.ofShop
+	seen := e.brokers
 	if c.delay > 0 {
 		closeProxies, err := delayed(&seen, c)
 		if err != nil {
@@ -82,7 +82,12 @@ func prepare(ctx context.Context, c config) (e *environment, undo func(), err er
 		}
 		undos = append(undos, closeProxies)
 	}
-	e.ofFlowcheck = []string{"KAFKA=" + seen.Kafka, "RABBIT=" + seen.Rabbit, "AWS_ENDPOINT=" + seen.AWSEndpoint}
+	proxies, err := e.proxies(ctx)
+	if err != nil {
+		undo()
+		return nil, nil, err
+	}
+	e.ofFlowcheck = append(proxies, "KAFKA="+seen.Kafka, "RABBIT="+seen.Rabbit, "AWS_ENDPOINT="+seen.AWSEndpoint)
 	return e, undo, nil
 }
 
@@ -98,8 +103,63 @@ func spin(ctx context.Context) {
 // duration finds the times of a flow file.
 var duration = regexp.MustCompile(`\b(within|timeout|settle|p95|p99|grace): (\d+)(ms|s)\b`)
 
-// stretched copies the flow files into a folder, with longer times.
-func stretched(c config) (string, error) {
+// proxies says where flowcheck's proxies are to be and what is behind them, by the
+// variables of the flow files, and where that is for the shop.
+func (e *environment) proxies(ctx context.Context) ([]string, error) {
+	behind, at := os.Getenv(envOwnBehind), os.Getenv(envOwnProxy)
+	if behind == "" || at == "" {
+		return nil, fmt.Errorf("%s and %s are not set", envOwnBehind, envOwnProxy)
+	}
+	rabbit, err := url.Parse(e.brokers.Rabbit)
+	if err != nil {
+		return nil, err
+	}
+	aws, err := url.Parse(e.brokers.AWSEndpoint)
+	if err != nil {
+		return nil, err
+	}
+	ports, err := testbroker.FreePorts(ctx, 2)
+	if err != nil {
+		return nil, err
+	}
+	variables := []string{"KAFKA_PROXY=" + at, "KAFKA_BEHIND=" + behind, "RABBIT_BEHIND=" + rabbit.Host, "AWS_BEHIND=" + aws.Host}
+	rabbit.Host, aws.Host = fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
+	e.behind = shop.Environment{Kafka: at, Rabbit: rabbit.String(), AWSEndpoint: aws.String()}
+	return append(variables, "RABBIT_PROXY="+rabbit.Host, "AWS_PROXY="+aws.Host), nil
+}
+
+// brokersOf is where the shop finds its brokers for a cell: behind flowcheck's
+// proxies those that the flow has, where the proxies listen.
+func (e *environment) brokersOf(c cell) (shop.Environment, error) {
+	at := e.brokers
+	if c.Probe != "" && !slices.Contains(strings.Split(c.Probe, ","), "cut") {
+		return at, nil
+	}
+	text, err := os.ReadFile(filepath.Join(e.flows, c.Flow+".flow.yaml"))
+	if err != nil {
+		return at, err
+	}
+	for name, put := range map[string]func(){
+		"env.KAFKA_PROXY":  func() { at.Kafka = e.behind.Kafka },
+		"env.RABBIT_PROXY": func() { at.Rabbit = e.behind.Rabbit },
+		"env.AWS_PROXY":    func() { at.AWSEndpoint = e.behind.AWSEndpoint },
+	} {
+		if strings.Contains(string(text), name) {
+			put()
+		}
+	}
+	return at, nil
+}
+
+// calls are what the flow files call beside their own: the shop connects once the
+// proxies listen, and is closed before they go.
+const calls = `
+setup: [ { post: "${env.SHOP}/restart" } ]
+cleanup: [ { post: "${env.SHOP}/stop" } ]
+`
+
+// flowFiles copies the flow files into a folder, with calls and longer times.
+func flowFiles(c config) (string, error) {
 	dir, err := os.MkdirTemp("", "matrix-")
 	if err != nil {
 		return "", err
@@ -113,7 +173,7 @@ func stretched(c config) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		text = []byte(longer(string(text), c.stretch))
+		text = []byte(longer(string(text), c.stretch) + calls)
 		if err := os.WriteFile(filepath.Join(dir, filepath.Base(f)), text, 0o600); err != nil {
 			return "", err
 		}

@@ -53,7 +53,7 @@ type config struct {
 	program, flows, results string
 	shard, shards           int
 	rounds                  int
-	only                    string
+	only, flow, probe       string
 	budget                  time.Duration
 	load                    bool
 	stretch                 float64
@@ -71,6 +71,8 @@ func parse(args []string) (c config, err error) {
 	shard := f.String("shard", "1/1", "which part of the matrix to run, as `I/N`")
 	f.IntVar(&c.rounds, "rounds", 50, "how often the correct shop is tried")
 	f.StringVar(&c.only, "only", "", "one bug, or none, instead of all")
+	f.StringVar(&c.flow, "flow", "", "one flow instead of all")
+	f.StringVar(&c.probe, "probe", "", "these probes, as flowcheck run takes them, instead of all")
 	f.DurationVar(&c.budget, "budget", 25*time.Minute, "no shop is started after this time")
 	f.BoolVar(&c.load, "load", false, "run a busy loop on each core")
 	f.Float64Var(&c.stretch, "stretch", 1, "by what factor every deadline and every wait of the shop is longer")

@@ -13,7 +13,7 @@ import (
 // TestShardsAreTheMatrix: each cell is in one shard, and none that is done.
 func TestShardsAreTheMatrix(t *testing.T) {
 	seen := map[cell]int{}
-	done := map[cell]bool{{plain, "no-dedup", "billing", 1}: true, {plain, "", "mail", 7}: true}
+	done := map[cell]bool{{Mode: plain, Bug: "no-dedup", Flow: "billing", Round: 1}: true, {Mode: plain, Flow: "mail", Round: 7}: true}
 	for shard := 1; shard <= 3; shard++ {
 		for _, v := range plan(config{shard: shard, shards: 3, rounds: 12}, done) {
 			for _, c := range v.cells {
@@ -44,7 +44,7 @@ const report = `{"scenarios":[{"name":"s","verdict":"pass","probes":[{"name":"du
 
 func TestTable(t *testing.T) {
 	of := func(bug, flow, report string, exit int) result {
-		r := result{cell: cell{plain, bug, flow, 1}, Exit: exit}
+		r := result{cell: cell{Mode: plain, Bug: bug, Flow: flow, Round: 1}, Exit: exit}
 		if err := r.read([]byte(report)); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 
@@ -21,6 +22,8 @@ type cell struct {
 	Bug   string `json:"bug"`
 	Flow  string `json:"flow"`
 	Round int    `json:"round"`
+	// Probe is what is tried; "" is all of them.
+	Probe string `json:"probe,omitempty"`
 }
 
 // roundsOfVisit are how many rounds one correct shop lives for.
@@ -35,12 +38,13 @@ func plan(c config, done map[cell]bool) []visit {
 	for round := 0; round < c.rounds; round += roundsOfVisit {
 		v := visit{}
 		for r := round; r < min(round+roundsOfVisit, c.rounds); r++ {
-			names := shop.FlowNames()
 			if c.slice {
-				names = names[(r+int(c.seed))%len(names):][:1]
+				bug := sample(c)[r%len(sample(c))]
+				v.cells = append(v.cells, cell{c.mode(), "", flowOf(bug), r + 1, probeOf(bug)})
+				continue
 			}
-			for _, flow := range names {
-				v.cells = append(v.cells, cell{c.mode(), "", flow, r + 1})
+			for _, flow := range shop.FlowNames() {
+				v.cells = append(v.cells, cell{c.mode(), "", flow, r + 1, ""})
 			}
 		}
 		visits = append(visits, v)
@@ -50,7 +54,10 @@ func plan(c config, done map[cell]bool) []visit {
 		if i%c.shards != c.shard-1 || c.only != "" && nameOf(v.bug.Name) != c.only {
 			continue
 		}
-		v.cells = slices.DeleteFunc(v.cells, func(x cell) bool { return done[x] })
+		for j := range v.cells {
+			v.cells[j].Probe = cmp.Or(c.probe, v.cells[j].Probe)
+		}
+		v.cells = slices.DeleteFunc(v.cells, func(x cell) bool { return done[x] || c.flow != "" && c.flow != x.Flow })
 		if len(v.cells) > 0 {
 			mine = append(mine, v)
 		}
@@ -72,14 +79,20 @@ func sample(c config) []shop.Bug {
 
 // cellsOf are a bug's cells: its own flow goes first.
 func cellsOf(c config, bug shop.Bug) []cell {
-	cells := []cell{{c.mode(), bug.Name, flowOf(bug), 1}}
+	if c.slice {
+		return []cell{{c.mode(), bug.Name, flowOf(bug), 1, probeOf(bug)}}
+	}
+	cells := []cell{{c.mode(), bug.Name, flowOf(bug), 1, ""}}
 	for _, flow := range shop.FlowNames() {
-		if flow != flowOf(bug) && !c.slice {
-			cells = append(cells, cell{c.mode(), bug.Name, flow, 1})
+		if flow != flowOf(bug) {
+			cells = append(cells, cell{c.mode(), bug.Name, flow, 1, ""})
 		}
 	}
 	return cells
 }
+
+// probeOf is the probe that finds the bug; none where a scenario does as it stands.
+func probeOf(bug shop.Bug) string { return cmp.Or(bug.Probe, none) }
 
 func flowOf(bug shop.Bug) string {
 	if bug.Flow == "" {

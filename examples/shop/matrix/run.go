@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,7 +19,7 @@ import (
 )
 
 // cellTimeout bounds one run of flowcheck, closing the shop or starting it.
-const cellTimeout = 5 * time.Minute
+const cellTimeout = 10 * time.Minute
 
 // result is what came of a cell.
 type result struct {
@@ -31,6 +32,8 @@ type result struct {
 	// Kinds are the kinds of the findings, by the probe that brought them; "" for
 	// the scenarios themselves.
 	Kinds map[string][]string `json:"kinds"`
+	// Notes are the first texts of findings and unknowns, for people.
+	Notes []string `json:"notes,omitempty"`
 	// Error says why there are no verdicts.
 	Error string `json:"error,omitempty"`
 }
@@ -68,26 +71,13 @@ func run(ctx context.Context, c config) error {
 	return nil
 }
 
-// visit opens a shop and tries its cells.
-func (e *environment) visit(ctx context.Context, v visit, out *os.File) (err error) {
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	opening, cancel := context.WithTimeout(ctx, cellTimeout)
-	defer cancel()
-	if err := shop.Clear(opening, e.ofShop); err != nil {
-		return err
-	}
-	s, closeShop, err := shop.StartOn(opening, e.ofShop, shop.Config{Bug: v.bug.Name, Stretch: e.stretch, Log: log})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeShop()) }()
-	control, err := shop.ListenControl(ctx, "127.0.0.1:0", s)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, control.Close()) }()
+// visit tries the cells of a shop, one after the other.
+func (e *environment) visit(ctx context.Context, v visit, out *os.File) error {
 	for _, c := range v.cells {
-		r := e.try(ctx, c, v.bug, control.URL)
+		r, err := e.open(ctx, c)
+		if err != nil {
+			return fmt.Errorf("flow %s: %w", c.Flow, err)
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -102,12 +92,37 @@ func (e *environment) visit(ctx context.Context, v visit, out *os.File) (err err
 	return nil
 }
 
+// open opens a shop for a cell, whose flow file has it started, and tries the cell.
+func (e *environment) open(ctx context.Context, c cell) (r result, err error) {
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	opening, cancel := context.WithTimeout(ctx, cellTimeout)
+	defer cancel()
+	if err := shop.Clear(opening, e.brokers); err != nil {
+		return r, err
+	}
+	brokers, err := e.brokersOf(c)
+	if err != nil {
+		return r, err
+	}
+	s, closeShop, err := shop.StartOn(opening, brokers, shop.Config{Bug: c.Bug, Stretch: e.stretch, Later: true, Log: log})
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, closeShop()) }()
+	control, err := shop.ListenControl(ctx, "127.0.0.1:0", s)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, control.Close()) }()
+	return e.try(ctx, c, control.URL), nil
+}
+
 // try runs flowcheck once.
-func (e *environment) try(ctx context.Context, c cell, bug shop.Bug, control string) result {
+func (e *environment) try(ctx context.Context, c cell, control string) result {
 	r := result{cell: c}
 	ctx, cancel := context.WithTimeout(ctx, cellTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, e.program, e.arguments(c, bug)...)
+	cmd := exec.CommandContext(ctx, e.program, e.arguments(c)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	cmd.Env = append(os.Environ(), append(e.ofFlowcheck, "SHOP="+control)...)
@@ -120,21 +135,17 @@ func (e *environment) try(ctx context.Context, c cell, bug shop.Bug, control str
 		return r
 	}
 	r.Exit = cmd.ProcessState.ExitCode()
+	if said := strings.TrimSpace(errs.String()); said != "" && r.Exit > 1 {
+		r.note("", said)
+	}
 	if err := r.read(out.Bytes()); err != nil {
 		r.Error = fmt.Sprintf("%v: %s", err, strings.TrimSpace(errs.String()))
 	}
 	return r
 }
 
-func (e *environment) arguments(c cell, bug shop.Bug) []string {
-	args := []string{"run", filepath.Join(e.flows, c.Flow+".flow.yaml"), "--report", "json=-"}
-	switch {
-	case !e.slice:
-		args = append(args, "--probe", "all")
-	case bug.Probe != "":
-		args = append(args, "--probe", bug.Probe)
-	}
-	return args
+func (e *environment) arguments(c cell) []string {
+	return []string{"run", filepath.Join(e.flows, c.Flow+".flow.yaml"), "--report", "json=-", "--probe", cmp.Or(c.Probe, "all")}
 }
 
 // read takes the verdicts from a report.
@@ -147,7 +158,8 @@ func (r *result) read(report []byte) error {
 				Off           bool
 			}
 		}
-		Findings []struct{ Kind, Probe string }
+		Findings []struct{ Kind, Probe, Text string }
+		Unknowns []struct{ Probe, Reason string }
 	}
 	if len(report) == 0 {
 		return errors.New("no report")
@@ -165,7 +177,11 @@ func (r *result) read(report []byte) error {
 			r.Verdicts[s.Name+probeMark+p.Name] = p.Verdict
 		}
 	}
+	for _, u := range all.Unknowns {
+		r.note(u.Probe, u.Reason)
+	}
 	for _, f := range all.Findings {
+		r.note(f.Probe, f.Kind+": "+f.Text)
 		probe, _, _ := strings.Cut(f.Probe, ",")
 		if !slices.Contains(r.Kinds[probe], f.Kind) {
 			r.Kinds[probe] = append(r.Kinds[probe], f.Kind)
@@ -175,6 +191,15 @@ func (r *result) read(report []byte) error {
 		slices.Sort(kinds)
 	}
 	return nil
+}
+
+// maxNotes is how many notes a result has.
+const maxNotes = 6
+
+func (r *result) note(probe, text string) {
+	if len(r.Notes) < maxNotes {
+		r.Notes = append(r.Notes, strings.TrimPrefix(probe+": "+text, ": "))
+	}
 }
 
 // probeMark stands between the names of a scenario and a probe.
