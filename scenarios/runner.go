@@ -112,7 +112,7 @@ func (r *runner) loop(ctx context.Context) error {
 		if err := r.look(ctx); err != nil {
 			return err
 		}
-		timer.Reset(r.next())
+		timer.Reset(r.soon())
 	}
 }
 

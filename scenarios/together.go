@@ -66,7 +66,8 @@ func (r *runner) nextAlone() *instance {
 
 // leaveOut leaves out what is left of a probe of which a try has failed.
 func (r *runner) leaveOut(in *instance) error {
-	if !r.cfg.FailFast || !in.try.alone || in.err != nil || !r.audit.Failed(in.id, r.readTo()) {
+	failed := r.cfg.FailFast && in.try.alone && in.err == nil && r.audit.Failed(in.id, r.readTo())
+	if !failed {
 		return nil
 	}
 	of, left := in.of, len(r.alone)

@@ -166,11 +166,16 @@ func (r *runner) wantsCatchUp(in *instance, now time.Time) bool {
 	}
 }
 
-// next is the time to the next deadline.
-func (r *runner) next() time.Duration {
+// soon is the time until it is to be looked again.
+func (r *runner) soon() time.Duration {
 	if r.changed {
 		return 0
 	}
+	return r.next()
+}
+
+// next is the time to the next deadline.
+func (r *runner) next() time.Duration {
 	now := r.cfg.Now()
 	next := time.Minute
 	for _, in := range r.active {

@@ -197,7 +197,7 @@ func never(context.Context) error { return fmt.Errorf("never ready") }
 
 func TestFreePortsAreFreeAndDifferent(t *testing.T) {
 	const n = 800 // enough that a few numbers are drawn twice
-	ports, err := FreePorts(t.Context(), n)
+	ports, err := freePorts(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}

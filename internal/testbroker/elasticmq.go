@@ -22,7 +22,7 @@ messages-storage { enabled = false }
 // StartElasticMQ starts ElasticMQ, an emulator of SQS with strict limits that keeps everything in memory. Any
 // credentials are good.
 func StartElasticMQ(ctx context.Context, o Options) (*Broker, error) {
-	ports, err := FreePorts(ctx, 1)
+	ports, err := freePorts(ctx, 1)
 	if err != nil {
 		return nil, fmt.Errorf("start elasticmq: %w", err)
 	}

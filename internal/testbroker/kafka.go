@@ -56,7 +56,7 @@ type kafkaExtra struct {
 
 func startKafka(ctx context.Context, o Options, extra kafkaExtra) (*Broker, error) {
 	jars := filepath.Join(KafkaJars(o.home()), "*")
-	ports, err := FreePorts(ctx, 6)
+	ports, err := freePorts(ctx, 6)
 	if err != nil {
 		return nil, fmt.Errorf("start kafka: %w", err)
 	}

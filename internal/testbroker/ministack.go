@@ -16,7 +16,7 @@ func MinistackVenv(home string) string { return filepath.Join(home, "ministack-"
 // StartMinistack starts ministack, an emulator of SNS and SQS that keeps everything in memory. Any credentials are
 // good. Its URL is the endpoint of every service.
 func StartMinistack(ctx context.Context, o Options) (*Broker, error) {
-	ports, err := FreePorts(ctx, 1)
+	ports, err := freePorts(ctx, 1)
 	if err != nil {
 		return nil, fmt.Errorf("start ministack: %w", err)
 	}

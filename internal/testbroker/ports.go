@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// FreePorts finds n different ports of 127.0.0.1 that nobody listens on. They are taken from below the range that systems hand
+// freePorts finds n different ports that nobody listens on. They are taken from below the range that systems hand
 // out for outgoing connections, so that a broker that is down for a while finds its ports free again.
-func FreePorts(ctx context.Context, n int) ([]int, error) {
+func freePorts(ctx context.Context, n int) ([]int, error) {
 	const lowest, highest = 15000, 32000
 	var ports []int
 	for range 100 + 10*n {
@@ -33,7 +33,7 @@ func FreePorts(ctx context.Context, n int) ([]int, error) {
 // FreePort finds a port of 127.0.0.1 for what a test starts by itself.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	ports, err := FreePorts(t.Context(), 1)
+	ports, err := freePorts(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func startPostgres(ctx context.Context, o Options) (*Broker, error) {
 	if bin == "" {
 		return nil, fmt.Errorf("no server in %s", PostgresVersions)
 	}
-	ports, err := FreePorts(ctx, 1)
+	ports, err := freePorts(ctx, 1)
 	if err != nil {
 		return nil, err
 	}

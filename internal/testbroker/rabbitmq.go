@@ -42,7 +42,7 @@ type rabbitExtra struct {
 }
 
 func startRabbitMQ(ctx context.Context, o Options, extra rabbitExtra) (*Broker, error) {
-	free, err := FreePorts(ctx, 5)
+	free, err := freePorts(ctx, 5)
 	if err != nil {
 		return nil, fmt.Errorf("start rabbitmq: %w", err)
 	}

@@ -64,7 +64,7 @@ func OwnSecureKafka(t testing.TB) *SecureKafka {
 	s.CA.Issue("wrong", Certificate{Host: "elsewhere.example"})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	ports, err := FreePorts(ctx, 4)
+	ports, err := freePorts(ctx, 4)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func OwnSecureRabbitMQ(t testing.TB) *SecureRabbitMQ {
 	cert, key := s.CA.Issue("broker", Certificate{})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	ports, err := FreePorts(ctx, 2)
+	ports, err := freePorts(ctx, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

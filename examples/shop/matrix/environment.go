@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,7 +20,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/flowcheck/flowcheck/examples/shop"
-	"github.com/flowcheck/flowcheck/internal/testbroker"
 )
 
 // The variables in which internal/withbrokers says where the brokers are.
@@ -118,7 +119,7 @@ func (e *environment) proxies(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := testbroker.FreePorts(ctx, 2)
+	ports, err := freePorts(ctx, 2)
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +127,24 @@ func (e *environment) proxies(ctx context.Context) ([]string, error) {
 	rabbit.Host, aws.Host = fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
 	e.behind = shop.Environment{Kafka: at, Rabbit: rabbit.String(), AWSEndpoint: aws.String()}
 	return append(variables, "RABBIT_PROXY="+rabbit.Host, "AWS_PROXY="+aws.Host), nil
+}
+
+// freePorts finds n different ports that nobody listens on, below the range that
+// systems hand out for outgoing connections: they are to be free between two cells.
+func freePorts(ctx context.Context, n int) (ports []int, err error) {
+	const lowest, highest, tries = 15000, 32000, 100
+	for range tries {
+		port := lowest + rand.IntN(highest-lowest)
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		defer l.Close() // open until all are found
+		if ports = append(ports, port); len(ports) == n {
+			return ports, nil
+		}
+	}
+	return nil, fmt.Errorf("no %d free ports between %d and %d", n, lowest, highest)
 }
 
 // brokersOf is where the shop finds its brokers for a cell: behind flowcheck's
