@@ -16,6 +16,7 @@ import (
 
 	"github.com/flowcheck/flowcheck/correlate"
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/internal/testbroker"
 	"github.com/flowcheck/flowcheck/message"
 	"github.com/flowcheck/flowcheck/report"
 )
@@ -139,16 +140,7 @@ func TestHTMLIsBounded(t *testing.T) {
 // TestHTMLInABrowser: Chromium lays the page out without scrolling sideways, on
 // a phone too.
 func TestHTMLInABrowser(t *testing.T) {
-	browser := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			browser = path
-			break
-		}
-	}
-	if browser == "" {
-		t.Skip("no Chromium on this machine")
-	}
+	browser := testbroker.Chromium(t)
 	for width, results := range map[int][]*flows.Result{ // a headless Chromium is no narrower than 500
 		500: {drill(strings.Repeat("a-very-long-name", 20)), drill(nasty)}, 1100: {drill("o-1")},
 	} {

@@ -3,6 +3,7 @@ package testbroker
 import (
 	"context"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 )
@@ -58,6 +59,26 @@ func ElasticMQ(t testing.TB) string {
 func Postgres(t testing.TB) string {
 	t.Helper()
 	return shared(t, EnvPostgres, "postgres")
+}
+
+// Chromium is the path of a Chromium, for tests of pages.
+func Chromium(t testing.TB) string {
+	t.Helper()
+	path, err := FindChromium()
+	if err != nil {
+		lacking(t, "NOT TESTED in a browser: %v: go run ./internal/withbrokers -only chromium -- go test ./…", err)
+	}
+	return path
+}
+
+// FindChromium is the path of the Chromium that is installed, by any of its names.
+func FindChromium() (path string, err error) {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err = exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", err
 }
 
 func shared(t testing.TB, env, broker string) string {

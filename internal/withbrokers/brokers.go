@@ -11,7 +11,7 @@ import (
 	"github.com/flowcheck/flowcheck/internal/testbroker"
 )
 
-// kind is a broker that can be installed and started.
+// kind is a broker that can be installed and started, or, without start, a program that tests need beside them.
 type kind struct {
 	name    string
 	vars    []variable
@@ -45,6 +45,7 @@ func kinds() []kind {
 		{"ministack", []variable{{testbroker.EnvMinistack, url}}, installMinistack, testbroker.StartMinistack},
 		{"elasticmq", []variable{{testbroker.EnvElasticMQ, url}}, installElasticMQ, testbroker.StartElasticMQ},
 		{"postgres", []variable{{testbroker.EnvPostgres, url}}, installPostgres, testbroker.StartPostgres},
+		{"chromium", nil, installChromium, nil},
 	}
 }
 
@@ -70,7 +71,7 @@ func startAll(ctx context.Context, wanted []kind, home, data string) []started {
 
 func startOne(ctx context.Context, k kind, home, data string) started {
 	s := started{kind: k}
-	if os.Getenv(k.vars[0].name) != "" {
+	if len(k.vars) > 0 && os.Getenv(k.vars[0].name) != "" {
 		return s
 	}
 	begin := time.Now()
@@ -78,6 +79,9 @@ func startOne(ctx context.Context, k kind, home, data string) started {
 		return s
 	}
 	s.installed = time.Since(begin)
+	if k.start == nil {
+		return s
+	}
 	if s.err = os.Mkdir(data, 0o700); s.err != nil {
 		return s
 	}

@@ -98,6 +98,14 @@ func installPostgres(ctx context.Context, home string) error {
 	return nil
 }
 
+// installChromium installs Debian's package, for the tests of pages.
+func installChromium(ctx context.Context, home string) error {
+	if _, err := testbroker.FindChromium(); err == nil {
+		return nil
+	}
+	return installPackage(ctx, home, "chromium")
+}
+
 // installPackage installs one of Debian's packages, which only root may, and has none of them start a service.
 func installPackage(ctx context.Context, home, name string) error {
 	remedy := "sudo apt-get install -y --no-install-recommends " + name

@@ -86,7 +86,7 @@ func parse(args []string, log io.Writer) ([]kind, []string, error) {
 		names := strings.Split(*only, ",")
 		wanted = slices.DeleteFunc(wanted, func(k kind) bool { return !slices.Contains(names, k.name) })
 		if len(wanted) != len(names) {
-			return nil, nil, fmt.Errorf("-only %s: the brokers are kafka, rabbitmq, ministack, elasticmq, postgres", *only)
+			return nil, nil, fmt.Errorf("-only %s: the brokers are kafka, rabbitmq, ministack, elasticmq, postgres, chromium", *only)
 		}
 	}
 	return wanted, flags.Args(), nil
@@ -137,6 +137,8 @@ func tell(log io.Writer, all []started) {
 	for _, s := range all {
 		switch {
 		case s.err != nil: // told by tellSkipped
+		case s.start == nil:
+			fmt.Fprintf(log, "withbrokers: %-9s installed in %.1fs\n", s.name, s.installed.Seconds())
 		case s.broker == nil:
 			fmt.Fprintf(log, "withbrokers: %-9s from %s\n", s.name, s.vars[0].name)
 		default:
