@@ -55,8 +55,8 @@ fuzz: ## fuzz each target for FUZZTIME (30s)
 campaign: ## the property tests on CHAINS (1000000) generated chains, drawn from SEED
 	go test ./flows -count=1 -timeout 3h -v -run '^TestCampaign$$' -campaign.chains=$(CHAINS) -campaign.seed=$(SEED)
 
-crash-campaign: build ## a shadow killed 200 times under load finds what one finds that is left alone
-	$(BROKERS) -only kafka -- go run ./internal/crashcampaign -flowcheck bin/flowcheck
+crash-campaign: build ## a shadow killed 200 times under load, its connections cut, finds what one finds that is left alone
+	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./internal/crashcampaign -flowcheck bin/flowcheck
 
 shop-bugs: build ## the shop on the real brokers, each of its bugs switched on in turn
 	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./examples/shop/bugs -flowcheck bin/flowcheck

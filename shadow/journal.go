@@ -32,6 +32,8 @@ type journal struct {
 	manifest manifest
 	before   flows.ChainCounts // of the chains that are in no file any more, when it was opened
 	places   places            // after all that was read
+	ids      ids               // likewise
+	schemas  schemas           // likewise
 	alive    time.Time         // the last event read
 
 	mu       sync.Mutex
@@ -69,7 +71,7 @@ func (j *journal) carryName() string { return filepath.Join(j.dir, j.manifest.Ca
 // openJournal opens the folder, or makes it. Files that the manifest does not
 // name are removed: a crash has left them.
 func openJournal(dir, flow string, now time.Time) (*journal, error) {
-	j := &journal{dir: dir, places: places{}}
+	j := &journal{dir: dir, places: places{}, ids: ids{}, schemas: schemas{}}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrState, err)
 	}
@@ -129,7 +131,11 @@ func (j *journal) resumed() bool { return len(j.segments) > 0 }
 // replay reads the journal into a Live.
 func (j *journal) replay(live *flows.Live) error {
 	if j.manifest.Carry != "" {
-		err := j.read(j.carryName(), live, func(e message.Event) { live.Carry(e) })
+		err := j.read(j.carryName(), live, func(e message.Event) {
+			j.ids.take(e.Observation)
+			j.schemas.take(&e)
+			live.Carry(e)
+		})
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrState, err)
 		}
@@ -149,6 +155,8 @@ func (j *journal) replay(live *flows.Live) error {
 			s.last = max(s.last, correlate.InstantOf(at))
 			j.mu.Unlock()
 			j.places.take(&e)
+			j.ids.take(e.Observation)
+			j.schemas.take(&e)
 			live.Add(e)
 		})
 		if err != nil {
@@ -315,6 +323,10 @@ func copyNeeded(name string, w *message.Writer, need map[flows.Evidence]bool) er
 			}
 		case e.Mark.Kind == message.MarkGap || e.Mark.Kind == message.MarkAway || e.Mark.Kind == message.MarkBack:
 			if marks++; marks > maxCarriedMarks || len(need) == 0 {
+				continue
+			}
+		case e.Mark.Kind == message.MarkSchema && len(need) > 0:
+			if marks++; marks > maxCarriedMarks {
 				continue
 			}
 		default:

@@ -87,6 +87,9 @@ func (p places) fence(m *message.Mark) {
 	if m.ID != "" {
 		kept := *m
 		kept.Kept = nil
+		if i := slices.IndexFunc(c.fences, func(f message.Mark) bool { return f.ID == m.ID }); i >= 0 {
+			c.fences = slices.Delete(c.fences, i, i+1)
+		}
 		if len(c.fences) == maxFences {
 			c.fences = slices.Delete(c.fences, 0, 1)
 		}
@@ -101,12 +104,12 @@ func (p places) resumable(channel string) bool {
 }
 
 // counted is, by the flow's channels, how many messages of a queue the taps have
-// counted. A stream has places of its own.
+// counted, where a tap begins to count anew: one that leaves fences goes on.
 func (p places) counted(f *flows.Flow) []int64 {
 	all := make([]int64, len(f.Channels))
 	for i := range f.Channels {
 		c := p[f.Channels[i].Name]
-		if c == nil || f.Channels[i].Stream != "" {
+		if c == nil || len(c.fences) > 0 {
 			continue
 		}
 		for _, part := range c.parts {

@@ -63,6 +63,8 @@ type Watched struct {
 	// Brokers the index in Config.Tappers of each of the flow's brokers.
 	Channels []brokers.Channel
 	Brokers  []int
+	// Schemas fetches what messages name from registries; nil: they stay unknown.
+	Schemas flows.Schemas
 }
 
 // Tapper is a connection that taps can be armed on.

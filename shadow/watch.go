@@ -1,6 +1,7 @@
 package shadow
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
@@ -26,6 +27,7 @@ type watch struct {
 	ledger  *ledger
 	in      chan []message.Event
 	live    *flows.Live
+	learner *flows.Learner
 	journal *journal // nil: nothing is kept
 	writer  *writer
 	lag     lag
@@ -75,7 +77,7 @@ func newWatch(cfg *Config, index int, l *ledger) *watch {
 		index: index, cfg: cfg, flow: f, log: cfg.Log.With("flow", f.Name), ledger: l, in: make(chan []message.Event, 16),
 		channels: map[string]int{}, waits: make([]bool, len(f.Channels)), counted: make([]int64, len(f.Channels)), marked: make([]time.Time, len(f.Channels)),
 		trimming: make(chan trimmed, 1), ready: make(chan struct{}), beaten: map[int]bool{}, stop: make(chan struct{}), began: cfg.Now(), lag: newLag(),
-		status: newFlowStatus(f),
+		status: newFlowStatus(f), learner: flows.NewLearner(f, cfg.Flows[index].Schemas),
 	}
 	for i := range f.Channels {
 		w.channels[f.Channels[i].Name] = i
@@ -221,12 +223,15 @@ func (w *watch) new(batch []message.Event, at places) []message.Event {
 			continue
 		}
 		if e.Observation != nil {
+			for _, m := range w.learner.Learn(context.Background(), e.Observation, w.cfg.Now()) {
+				kept = append(kept, message.Event{Mark: m})
+			}
 			e.Observation = w.flow.Masked(timely(e.Observation))
 			w.countOn(e.Observation)
 			bytes += len(e.Observation.Payload)
 			w.note(e.Observation)
 		}
-		if at == nil || at.take(&e) {
+		if at == nil || at.take(&e) && w.journal.ids.take(e.Observation) {
 			kept = append(kept, e)
 		}
 	}

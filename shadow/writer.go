@@ -2,8 +2,8 @@ package shadow
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -26,7 +26,7 @@ const (
 
 // writer writes the journal:
 //
-//	batch → lines → file → fsync → the fences' Kept
+//	batch → lines → file → fsync, beside → the fences' Kept
 //
 // Its goroutine ends when in is closed, or with an error, after which it takes
 // what comes and does nothing.
@@ -36,25 +36,28 @@ type writer struct {
 	failed chan error // has the error, once
 	done   chan struct{}
 
-	file   *os.File
-	buffer *bufio.Writer
-	lines  *message.Writer
-	size   int64
-	opened time.Time
-	places places // after all that was written
+	file    *os.File
+	buffer  *bufio.Writer
+	lines   *message.Writer
+	size    int64
+	opened  time.Time
+	places  places // after all that was written
+	schemas schemas
 
 	dirty  bool
 	kept   []func() // to be called after the next fsync
 	synced time.Time
+	syncer *syncer
 }
 
 // startWriter begins a segment behind those that there are.
 func startWriter(j *journal) (*writer, error) {
-	w := &writer{j: j, in: make(chan []message.Event, 64), failed: make(chan error, 1), done: make(chan struct{}), places: places{}}
+	w := &writer{j: j, in: make(chan []message.Event, 64), failed: make(chan error, 1), done: make(chan struct{}), places: places{}, schemas: maps.Clone(j.schemas), syncer: startSyncer()}
 	for _, m := range j.places.marks() {
 		w.places.take(&message.Event{Mark: &m})
 	}
 	if err := w.begin(time.Now()); err != nil {
+		_ = w.syncer.close() // what went wrong is known
 		return nil, fmt.Errorf("%w: %w", ErrState, err)
 	}
 	go w.run()
@@ -83,13 +86,19 @@ func (w *writer) begin(now time.Time) error {
 			return err
 		}
 	}
+	for _, m := range w.schemas {
+		if err := w.lines.Write(message.Event{Mark: &m}); err != nil {
+			return err
+		}
+	}
 	w.size = w.lines.Written()
 	w.j.mu.Lock()
 	w.j.segments = append(w.j.segments, segment{
 		number: number, last: correlate.Instant(math.MaxInt64), chains: flows.ChainCounts{Outcomes: map[string]int{}},
 	})
 	w.j.mu.Unlock()
-	return errors.Join(w.sync(now), syncDir(w.j.dir))
+	w.syncer.folder = w.j.dir
+	return w.sync(now, false)
 }
 
 func (w *writer) run() {
@@ -110,6 +119,8 @@ func (w *writer) run() {
 			if err := w.tick(now); err != nil {
 				w.fail(err)
 			}
+		case err := <-w.syncer.failed:
+			w.fail(err)
 		}
 	}
 }
@@ -119,8 +130,10 @@ func (w *writer) tick(now time.Time) error {
 	switch {
 	case w.lines == nil || !w.dirty:
 		return nil
+	case w.syncer.pending.Load() > 0:
+		return nil
 	case len(w.kept) > 0 || now.Sub(w.synced) >= syncEvery:
-		return w.sync(now)
+		return w.sync(now, false)
 	default:
 		return w.buffer.Flush()
 	}
@@ -145,6 +158,7 @@ func (w *writer) write(batch []message.Event) error {
 			return err
 		}
 		w.places.take(e)
+		w.schemas.take(e)
 		if e.Mark != nil && e.Mark.Kept != nil {
 			w.kept = append(w.kept, e.Mark.Kept)
 		}
@@ -160,10 +174,7 @@ func (w *writer) write(batch []message.Event) error {
 
 // rotate closes the segment, whose last event was seen then, and begins the next.
 func (w *writer) rotate(now, seen time.Time) error {
-	if err := w.sync(now); err != nil {
-		return err
-	}
-	if err := w.file.Close(); err != nil {
+	if err := w.sync(now, true); err != nil {
 		return err
 	}
 	w.j.mu.Lock()
@@ -173,30 +184,25 @@ func (w *writer) rotate(now, seen time.Time) error {
 	return w.begin(now)
 }
 
-// sync has all that was written reach the disk, and lets the taps forget it.
-func (w *writer) sync(now time.Time) error {
+// sync has all that was written reach the disk, beside, and then lets the taps
+// forget it. last closes the file.
+func (w *writer) sync(now time.Time, last bool) error {
 	if err := w.buffer.Flush(); err != nil {
 		return err
 	}
-	if err := w.file.Sync(); err != nil {
-		return err
-	}
 	w.dirty, w.synced = false, now
-	for _, kept := range w.kept {
-		kept()
-	}
-	w.kept = w.kept[:0]
+	w.syncer.take(syncing{w.file, last, w.kept})
+	w.kept = nil
 	return nil
 }
 
 func (w *writer) end() {
-	if w.lines == nil {
-		return
+	if w.lines != nil {
+		if err := w.sync(time.Now(), true); err != nil {
+			w.fail(err)
+		}
 	}
-	if err := w.sync(time.Now()); err != nil {
-		w.fail(err)
-	}
-	if err := w.file.Close(); err != nil {
+	if err := w.syncer.close(); err != nil {
 		w.fail(err)
 	}
 }

@@ -18,6 +18,7 @@ import (
 // reader is stopped, the rest goes back to the queue. It returns how many were
 // handed on.
 func (r *reader) deliver(messages []types.Message, seen time.Time) int {
+	r.open()
 	extend := time.NewTicker(r.hold / 2)
 	defer extend.Stop()
 	sent := 0
@@ -34,7 +35,11 @@ func (r *reader) deliver(messages []types.Message, seen time.Time) int {
 			}
 		}
 	}
-	r.delete(messages[:sent])
+	if r.durable {
+		r.fence(messages[:sent])
+	} else {
+		r.delete(messages[:sent])
+	}
 	if !r.own {
 		r.setHold(r.ctx, messages[sent:], 0)
 	}

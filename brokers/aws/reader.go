@@ -48,6 +48,10 @@ type reader struct {
 	// retention of a queue of the tap's own: what is older has expired.
 	retention time.Duration
 	events    chan<- message.Event
+	durable   bool
+	resumed   time.Time // when an earlier tap had last read; zero: there was none
+	missed    string    // what that has cost
+	opened    sync.Once
 
 	ctx    context.Context // of the requests; its end is the reader's
 	cancel context.CancelFunc
@@ -100,6 +104,9 @@ func (r *reader) start() {
 	r.stop = make(chan struct{})
 	r.help = make(chan struct{}, helpers)
 	r.lastRead = time.Now()
+	if !r.resumed.IsZero() {
+		r.lastRead = r.resumed
+	}
 	r.atHand = map[*[]types.Message]bool{}
 	r.goals = map[*goal]bool{}
 	r.spawn(r.run)
@@ -121,6 +128,7 @@ func (r *reader) spawn(f func()) bool {
 func (r *reader) run() {
 	var pause time.Duration
 	var absent time.Time
+	r.open()
 	for r.failed() == nil && !r.isStopped() {
 		n, err := r.poll(r.wait())
 		switch {

@@ -53,14 +53,22 @@ func newTap(t *tapper, cfg brokers.TapConfig) *tap {
 func (t *tap) arm(ctx context.Context, src source) error {
 	r := &reader{
 		sqs: t.on.sqs, log: t.on.log, channel: src.channel, fifo: src.fifo(), real: t.on.real,
-		url: src.url, hold: holdTime, events: t.cfg.Events,
+		url: src.url, hold: holdTime, events: t.cfg.Events, durable: t.cfg.Durable,
+	}
+	if r.durable {
+		r.hold = durableHold
+	}
+	r.own = src.url == ""
+	if r.own {
+		r.retention = t.lease
 	}
 	var waiting counts
-	var err error
-	if src.url != "" {
+	there, err := t.takeUp(ctx, src, r)
+	switch {
+	case err != nil || there && r.own:
+	case !r.own:
 		waiting, err = r.awaitQueue(ctx)
-	} else {
-		r.own, r.retention = true, t.lease
+	default:
 		r.url, err = t.makeQueue(ctx, src)
 		if err == nil {
 			err = r.tryQueue(ctx)
@@ -72,7 +80,9 @@ func (t *tap) arm(ctx context.Context, src source) error {
 	if err != nil {
 		return err
 	}
-	t.warn(ctx, src, waiting)
+	if !there {
+		t.warn(ctx, src, waiting)
+	}
 	t.readers = append(t.readers, r)
 	return nil
 }

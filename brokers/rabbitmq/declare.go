@@ -47,24 +47,9 @@ func (q *queueReader) declare(ctx context.Context, again bool) error {
 	return nil
 }
 
-// find looks for a durable queue after a loss; the first time, and when it must
-// not be read on, what is there is deleted.
-func (q *queueReader) find(ctx context.Context) error {
-	if q.armings == 0 || q.spoilt {
-		q.anew = true
-		q.tap.create(created{exchange: q.queue, queues: []string{q.queue, q.box()}})
-		return q.clear()
-	}
-	kept, err := there(q.conn, q.queue, q.box())
-	if err == nil && (!kept || q.unbound(ctx, q.queue, q.target.bindings) != nil) {
-		q.anew = true
-	}
-	return err
-}
-
-// clear deletes the queue and its box, if they are there.
+// clear deletes the queues, if they are there.
 func (q *queueReader) clear() error {
-	for _, name := range []string{q.queue, q.box()} {
+	for _, name := range q.names() {
 		if _, err := q.ch.QueueDelete(name, false, false, false); err != nil {
 			return fmt.Errorf("delete queue %s: %w", name, replyError(err))
 		}
@@ -122,6 +107,11 @@ func (q *queueReader) bind(ctx context.Context) error {
 	for _, name := range []string{q.queue, q.box()} {
 		if err := q.ch.QueueBind(name, name, q.queue, false, nil); err != nil {
 			return fmt.Errorf("bind queue %s to exchange %s: %w", name, q.queue, needing(ownPermission, err))
+		}
+	}
+	if q.durable() {
+		if err := q.declarePlace(); err != nil {
+			return err
 		}
 	}
 	for _, b := range q.target.bindings {

@@ -44,7 +44,7 @@ type queueReader struct {
 	feed  <-chan amqp091.Delivery
 	ended <-chan *amqp091.Error
 
-	count   int64 // messages sent: the position of the last one
+	count   int64 // messages that came: the position of the last one
 	armings int
 	last    time.Time // when the last word of the broker was heard
 	anew    bool      // since it was last armed, the queue or a binding was not there
@@ -53,10 +53,26 @@ type queueReader struct {
 	why     error     // of the last loss
 	suspect int       // so many messages may still have a loss before them
 	dropped string    // why
+
+	// Of a durable tap, see durable.go.
+	sent       int64 // the last number that was handed on
+	noted      bool  // what an earlier tap has told is read
+	resumed    bool  // there was an earlier tap
+	known      []string
+	generation string
+	found      bool            // the queue was there
+	wasOff     bool            // the firehose had been switched off
+	unsure     bool            // what has been delivered before cannot be numbered
+	opening    []message.Event // to be sent before anything else
+	keeps      *keeps
+	tag        uint64 // the last delivery that was handed on, those of the last fence and the last commit
+	fenced     uint64
+	acked      uint64
+	fencedAt   time.Time
 }
 
 func newQueueReader(tp *tap, tg target) *queueReader {
-	return &queueReader{tap: tp, channel: tg.channel, traces: tg.trace != nil, target: tg, cut: make(chan unbound)}
+	return &queueReader{tap: tp, channel: tg.channel, traces: tg.trace != nil, target: tg, cut: make(chan unbound), keeps: newKeeps()}
 }
 
 func (q *queueReader) name() string { return q.channel.Name }
@@ -66,22 +82,30 @@ func (q *queueReader) box() string { return q.queue + "-drops" }
 // arm declares, binds and consumes. After a loss it tells the gap, before
 // anything that comes after it.
 func (q *queueReader) arm(ctx context.Context) error {
-	if err := q.setUp(ctx); err != nil {
+	if err := q.awaitFree(ctx); err != nil {
 		q.state.lost(err)
 		return err
 	}
 	now := time.Now()
-	if q.armings > 0 && (q.anew || q.doubt) {
-		q.tap.gap(q.name(), now, fmt.Sprintf("tapped again (%s): what had not been read at %s, and what came until %s, may be missing",
+	if (q.armings > 0 || q.resumed) && (q.anew || q.doubt || q.wasOff && q.resumed) {
+		q.openWithGap(now, fmt.Sprintf("tapped again (%s): what had not been read at %s, and what came until %s, may be missing",
 			cause(q.why), q.last.UTC().Format(time.RFC3339Nano), now.UTC().Format(time.RFC3339Nano)))
 	}
 	q.armings++
 	if q.anew {
 		q.suspect = 0
 	}
-	q.last, q.anew, q.doubt, q.spoilt = now, false, false, false
+	q.last, q.anew, q.doubt, q.spoilt, q.wasOff = now, false, false, false, false
+	q.tag, q.fenced, q.acked = 0, 0, 0
 	q.state.armed(q.queue, q.target.bindings)
 	return nil
+}
+
+// openWithGap has a gap be sent before anything else.
+func (q *queueReader) openWithGap(now time.Time, reason string) {
+	q.tap.log.Warn("gap", "broker", q.tap.tapper.address.broker, "channel", q.name(), "reason", reason)
+	gap := message.Event{Mark: &message.Mark{Kind: message.MarkGap, Seen: now, Channel: q.name(), Reason: reason}}
+	q.opening = append([]message.Event{gap}, q.opening...)
 }
 
 // setUp makes the queue, or finds the durable one again.
@@ -97,9 +121,11 @@ func (q *queueReader) setUp(ctx context.Context) error {
 		}
 	}
 	if q.traces {
-		if _, err := q.tap.trace(ctx); err != nil {
+		wasOff, err := q.tap.trace(ctx)
+		if err != nil {
 			return fmt.Errorf("channel %s: %w", q.name(), err)
 		}
+		q.wasOff = q.wasOff || wasOff
 	}
 	ch, err := conn.Channel()
 	if err != nil {
@@ -112,6 +138,9 @@ func (q *queueReader) setUp(ctx context.Context) error {
 	}
 	if err == nil {
 		err = q.consume(ctx)
+	}
+	if err == nil && q.durable() {
+		err = q.takeUp(ctx)
 	}
 	if err != nil {
 		_ = ch.Close()
@@ -126,7 +155,7 @@ func (q *queueReader) consume(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	size := q.tap.tapper.limits.prefetch
+	size := q.prefetch()
 	if err := q.ch.Qos(size, 0, false); err != nil {
 		return replyError(err)
 	}
@@ -170,8 +199,16 @@ func (q *queueReader) read(ctx context.Context) error {
 }
 
 func (q *queueReader) passAll(ctx context.Context) error {
+	for _, e := range q.opening {
+		if !q.tap.send(e) {
+			return nil
+		}
+	}
+	q.opening = nil
 	tick := time.NewTicker(boxEvery)
 	defer tick.Stop()
+	fences := time.NewTicker(fenceEvery)
+	defer fences.Stop()
 	for {
 		var batch []amqp091.Delivery
 		select {
@@ -186,6 +223,16 @@ func (q *queueReader) passAll(ctx context.Context) error {
 			if u.queue == q.queue { // not the one before
 				return fmt.Errorf("%w: %w", errUnbound, u.why)
 			}
+		case <-q.keeps.poke:
+			if err := q.commit(); err != nil {
+				return err
+			}
+			continue
+		case now := <-fences.C:
+			if q.durable() && !q.fence(now) {
+				return nil
+			}
+			continue
 		case <-tick.C:
 		}
 		if err := q.pass(batch); err != nil {
@@ -219,13 +266,13 @@ func collect(first amqp091.Delivery, feed <-chan amqp091.Delivery, limit int) []
 // those, and with the first one behind, have a mark, too.
 func (q *queueReader) pass(batch []amqp091.Delivery) error {
 	seen := time.Now()
-	if len(batch) > 0 {
+	if len(batch) > 0 && !q.durable() {
 		q.doubt = true
 		if err := q.ch.Ack(batch[len(batch)-1].DeliveryTag, true); err != nil {
 			return q.because(err)
 		}
 	}
-	dropped, ok, err := q.ch.Get(q.box(), true)
+	dropped, ok, err := q.ch.Get(q.box(), !q.durable())
 	if err != nil {
 		return q.because(err)
 	}
@@ -238,7 +285,7 @@ func (q *queueReader) pass(batch []amqp091.Delivery) error {
 	}
 	switch {
 	case ok:
-		q.suspect = q.tap.tapper.limits.prefetch + 1
+		q.suspect = q.prefetch() + 1
 	case len(batch) == 0:
 		q.suspect = 0 // nothing was on its way any more
 	default:
@@ -249,11 +296,18 @@ func (q *queueReader) pass(batch []amqp091.Delivery) error {
 			return nil
 		}
 	}
+	if ok { // its gap has been sent: the fence covers it, too
+		q.tag = max(q.tag, dropped.DeliveryTag)
+	}
+	if q.fenceDue(seen) {
+		q.fence(seen)
+	}
 	return nil
 }
 
 // handOn sends one message; a marker ends the CatchUp that waits for it.
 func (q *queueReader) handOn(d *amqp091.Delivery, seen time.Time) bool {
+	defer func(tag uint64) { q.tag = max(q.tag, tag) }(d.DeliveryTag)
 	if d.Exchange == q.queue {
 		q.echoes.came(d.MessageId)
 		return true
@@ -265,7 +319,9 @@ func (q *queueReader) handOn(d *amqp091.Delivery, seen time.Time) bool {
 		}
 		d = &original
 	}
-	q.count++
+	if q.again(d, seen) {
+		return true
+	}
 	q.tap.tapper.active(q.name(), seen)
 	return q.tap.send(message.Event{Observation: &message.Observation{
 		Message: decode(d), Channel: q.name(), Position: message.Nth(q.count), Seen: seen,

@@ -42,6 +42,8 @@ type streamReader struct {
 	single  bool  // messages are taken one by one,
 	skipped bool  // and one has been left out
 	why     error // of the last loss
+	resumed bool  // an earlier tap was here
+	opening []message.Event
 }
 
 func newStreamReader(tp *tap, ch brokers.Channel) *streamReader {
@@ -62,12 +64,18 @@ func (s *streamReader) arm(ctx context.Context) error {
 		s.state.lost(err)
 		return err
 	}
-	if lost != "" {
+	if lost != "" && s.armed {
 		s.tap.gap(s.channel.Name, time.Now(), lost)
+	} else if lost != "" {
+		s.opening = append(s.opening, message.Event{Mark: &message.Mark{Kind: message.MarkGap, Seen: time.Now(), Channel: s.channel.Name, Reason: lost}})
 	}
 	s.skipped = s.armed && s.single && skip > s.next
 	if s.next = skip; s.next >= 0 {
 		s.reached.set(s.next)
+	}
+	if !s.armed && s.tap.cfg.Durable {
+		at := message.Nth(max(s.next, 0))
+		s.opening = append(s.opening, message.Event{Mark: &message.Mark{Kind: message.MarkFence, Seen: time.Now(), Channel: s.channel.Name, ID: streamFence, Position: at}})
 	}
 	s.armed, s.fresh = true, true
 	s.state.armed(s.channel.Stream, nil)
@@ -77,7 +85,7 @@ func (s *streamReader) arm(ctx context.Context) error {
 // place finds the offset to begin with, the first time. An end is taken by its
 // offset, so that a loss before the first message loses nothing.
 func (s *streamReader) place(ctx context.Context) error {
-	if s.armed {
+	if s.armed || s.resume() {
 		return nil
 	}
 	switch s.tap.cfg.Start.At {
@@ -96,12 +104,26 @@ func (s *streamReader) place(ctx context.Context) error {
 	return nil
 }
 
+// streamFence names the fences of a stream, whose place is an offset.
+const streamFence = "stream"
+
+// resume takes the place where an earlier tap had come to, if there was one.
+func (s *streamReader) resume() bool {
+	for i := range s.tap.cfg.Resume {
+		m := &s.tap.cfg.Resume[i]
+		if m.Channel == s.channel.Name && m.Position.Kind == message.Sequence {
+			s.next, s.resumed = max(s.next, m.Position.Offset), true
+		}
+	}
+	return s.resumed
+}
+
 // detour is where to go on after a loss, and what that leaves out. Of a message
 // that cannot be decoded it is only known that it is near: the reader comes
 // nearer one by one, and skips it when nothing else is left before it.
 func (s *streamReader) detour(ctx context.Context) (next int64, lost string) {
 	switch {
-	case !s.armed:
+	case !s.armed && !s.resumed:
 		return s.next, ""
 	case s.next < 0 && s.from(s.next) != streamNext:
 		return s.next, "" // from the same place
@@ -177,6 +199,12 @@ func (s *streamReader) read(ctx context.Context) error {
 }
 
 func (s *streamReader) passAll(ctx context.Context) error {
+	for _, e := range s.opening {
+		if !s.tap.send(e) {
+			return nil
+		}
+	}
+	s.opening = nil
 	for {
 		select {
 		case <-ctx.Done():

@@ -50,6 +50,7 @@ type tap struct {
 	mu      sync.Mutex
 	made    []created
 	tracing bool // switched on by this tap
+	stays   bool // what was made stays on the broker
 
 	dispose  sync.Once
 	disposed chan struct{}
@@ -199,6 +200,15 @@ func (tp *tap) Close(ctx context.Context) error {
 	}
 }
 
+// Detach implements brokers.Detacher: the queues of a durable tap stay, and go on
+// collecting until they expire.
+func (tp *tap) Detach(ctx context.Context) error {
+	tp.mu.Lock()
+	tp.stays = tp.cfg.Durable
+	tp.mu.Unlock()
+	return tp.Close(ctx)
+}
+
 // remove ends the connection, with which the broker drops what is exclusive, and
 // deletes the rest. Deleting what is not there is no error on RabbitMQ.
 func (tp *tap) remove() error {
@@ -209,6 +219,9 @@ func (tp *tap) remove() error {
 	tp.running.Wait()
 	var errs []error
 	for _, c := range tp.made {
+		if tp.stays {
+			break
+		}
 		err := tp.tapper.control.do(ctx, c.delete)
 		if err != nil && !errors.Is(err, brokers.ErrRefused) { // then it could not be created, either
 			errs = append(errs, fmt.Errorf("broker %s: what the tap created may be left behind until it expires: %w", tp.tapper.address.broker, err))

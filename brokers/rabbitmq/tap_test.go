@@ -15,6 +15,9 @@ type tapped struct {
 	tapper *tapper
 	tap    brokers.Tap
 	events chan message.Event
+
+	fences    []message.Mark
+	forgetful bool // nothing is kept
 }
 
 // open connects a tapper.
@@ -48,16 +51,32 @@ func (s *site) ctx() context.Context {
 	return ctx
 }
 
-// next is the next event.
+// next is the next event but fences.
 func (w *tapped) next() message.Event {
 	w.Helper()
-	select {
-	case e := <-w.events:
-		return e
-	case <-time.After(patience):
-		w.Fatal("no event came")
-		return message.Event{}
+	for {
+		select {
+		case e := <-w.events:
+			if !w.fenced(e) {
+				return e
+			}
+		case <-time.After(patience):
+			w.Fatal("no event came")
+			return message.Event{}
+		}
 	}
+}
+
+// fenced notes a fence, and says that all before it is kept.
+func (w *tapped) fenced(e message.Event) bool {
+	if e.Mark == nil || e.Mark.Kind != message.MarkFence {
+		return false
+	}
+	w.fences = append(w.fences, *e.Mark)
+	if e.Mark.Kept != nil && !w.forgetful {
+		e.Mark.Kept()
+	}
+	return true
 }
 
 // message is the next event, which is an observation.
@@ -93,7 +112,9 @@ func (w *tapped) rest() []message.Event {
 	for {
 		select {
 		case e := <-w.events:
-			all = append(all, e)
+			if !w.fenced(e) {
+				all = append(all, e)
+			}
 		case err := <-done:
 			w.must(err)
 			return all

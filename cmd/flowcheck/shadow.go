@@ -100,6 +100,9 @@ func (a *app) shadow(ctx context.Context, files []string, flags *shadowFlags) er
 		return trouble(err)
 	}
 	cfg.Flows, cfg.Tappers = sys.flows, sys.tappers
+	for i := range cfg.Flows {
+		cfg.Flows[i].Schemas = a.registries() // each for one goroutine
+	}
 	summary, err := shadow.Run(ctx, *cfg)
 	a.printSummary(summary)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -10,11 +11,15 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// load are chains of three steps over three topics, with faults in some of them.
+// load are chains of four steps over two topics of Kafka, an exchange of RabbitMQ
+// and a topic of SNS, with faults in some of them.
 type load struct {
 	o        options
-	topics   [3]string
+	topics   [2]string
+	exchange string
+	topic    string // of SNS
 	producer sarama.SyncProducer
+	others   *others
 	rng      *rand.Rand
 	chains   int
 	messages int
@@ -26,17 +31,33 @@ type load struct {
 // delayed is a message that is sent later than its turn.
 type delayed struct {
 	at time.Time
-	m  *sarama.ProducerMessage
+	m  item
 }
+
+// item is a message: for a topic of Kafka by its index, or for another broker.
+type item struct {
+	to        int
+	key, body string
+}
+
+// The places of items beyond the topics of Kafka.
+const (
+	toExchange = 2
+	toMails    = 3
+)
 
 const flowFile = `flowcheck: 1
 flow: campaign
-brokers: { k: "KAFKA" }
+brokers:
+  k: "KAFKA"
+  r: "RABBIT"
+  c: { url: "aws://eu-west-1", endpoint: "CLOUD" }
 timeout: 3s
 channels:
   orders:    { broker: k, topic: T0 }
   payments:  { broker: k, topic: T1 }
-  shipments: { broker: k, topic: T2 }
+  shipments: { broker: r, exchange: EXCHANGE, routing-key: "#", time: body.at }
+  mails:     { broker: c, sns: MAILS }
 correlate:
   order: body.order
   payment: body.payment
@@ -44,8 +65,10 @@ steps:
   placed:  { channel: orders }
   paid:    { channel: payments, after: placed, within: 2s, check: [ body.amount == placed.body.amount ] }
   shipped: { channel: shipments, after: paid, within: 2s }
+  mailed:  { channel: mails, within: 3s }
 rules:
   - unique: { channel: payments, id: body.payment }
+  - unique: { name: shipped-once, channel: shipments, id: body.payment }
   - never: { channel: payments, when: body.amount < 0 }
   - ordered: { channel: orders, by: body.seq, gapless: true }
 `
@@ -64,25 +87,30 @@ func newLoad(o options) (*load, error) {
 		return nil, err
 	}
 	defer admin.Close()
-	for i, name := range []string{"orders", "payments", "shipments"} {
-		l.topics[i] = fmt.Sprintf("campaign-%d-%s", time.Now().UnixNano(), name)
+	run := time.Now().UnixNano()
+	for i, name := range []string{"orders", "payments"} {
+		l.topics[i] = fmt.Sprintf("campaign-%d-%s", run, name)
 		if err := admin.CreateTopic(l.topics[i], &sarama.TopicDetail{NumPartitions: 2, ReplicationFactor: 1}, false); err != nil {
 			return nil, err
 		}
+	}
+	l.exchange, l.topic = fmt.Sprintf("campaign-%d", run), fmt.Sprintf("campaign-%d", run)
+	if l.others, err = newOthers(o, l.exchange, l.topic); err != nil {
+		return nil, err
 	}
 	l.producer, err = sarama.NewSyncProducer(address, conf)
 	return l, err
 }
 
-func (l *load) close() { _ = l.producer.Close() }
+func (l *load) close() {
+	_ = l.producer.Close()
+	l.others.close()
+}
 
-// flow is the flow file of the load.
-func (l *load) flow() string {
-	url := l.o.kafka
-	if !strings.Contains(url, "://") {
-		url = "kafka://" + url
-	}
-	return strings.NewReplacer("KAFKA", url, "T0", l.topics[0], "T1", l.topics[1], "T2", l.topics[2]).Replace(flowFile)
+// flow is the flow file of the load, for a shadow that reaches the brokers there.
+func (l *load) flow(at addresses) string {
+	return strings.NewReplacer("KAFKA", at.kafka, "T0", l.topics[0], "T1", l.topics[1], "RABBIT", at.rabbitmq, "EXCHANGE", l.exchange,
+		"CLOUD", at.cloud, "MAILS", l.topic).Replace(flowFile)
 }
 
 // run sends chains until ctx ends, and then what is still to come.
@@ -92,7 +120,8 @@ func (l *load) run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return l.send(l.rest())
+			err := l.send(l.rest())
+			return errors.Join(err, l.others.wait())
 		case now := <-tick.C:
 			batch := l.due(now)
 			for range 10 {
@@ -105,16 +134,24 @@ func (l *load) run(ctx context.Context) error {
 	}
 }
 
-func (l *load) send(batch []*sarama.ProducerMessage) error {
+func (l *load) send(batch []item) error {
 	l.messages += len(batch)
-	if len(batch) == 0 {
+	var topics []*sarama.ProducerMessage
+	for _, m := range batch {
+		if m.to >= toExchange {
+			l.others.send(m)
+			continue
+		}
+		topics = append(topics, &sarama.ProducerMessage{Topic: l.topics[m.to], Key: sarama.StringEncoder(m.key), Value: sarama.StringEncoder(m.body)})
+	}
+	if len(topics) == 0 {
 		return nil
 	}
-	return l.producer.SendMessages(batch)
+	return l.producer.SendMessages(topics)
 }
 
 // due are the messages whose time has come.
-func (l *load) due(now time.Time) (batch []*sarama.ProducerMessage) {
+func (l *load) due(now time.Time) (batch []item) {
 	kept := l.later[:0]
 	for _, d := range l.later {
 		if d.at.After(now) {
@@ -127,7 +164,7 @@ func (l *load) due(now time.Time) (batch []*sarama.ProducerMessage) {
 	return batch
 }
 
-func (l *load) rest() (batch []*sarama.ProducerMessage) {
+func (l *load) rest() (batch []item) {
 	for _, d := range l.later {
 		batch = append(batch, d.m)
 	}
@@ -136,11 +173,11 @@ func (l *load) rest() (batch []*sarama.ProducerMessage) {
 }
 
 // chain is what a chain sends at once; some of it comes later.
-func (l *load) chain(now time.Time) []*sarama.ProducerMessage {
+func (l *load) chain(now time.Time) []item {
 	l.chains++
 	l.seq++
 	fault := l.rng.IntN(100)
-	if fault < 7 {
+	if fault < 9 {
 		l.faults++
 	}
 	if fault == 0 {
@@ -154,9 +191,8 @@ func (l *load) chain(now time.Time) []*sarama.ProducerMessage {
 	case 2:
 		paid = -1
 	}
-	placed := l.message(0, id, fmt.Sprintf(`{"order":%q,"amount":%d,"seq":%d}`, id, amount, l.seq))
-	payment := l.message(1, id, fmt.Sprintf(`{"order":%q,"payment":"p-%s","amount":%d}`, id, id, paid))
-	shipment := l.message(2, id, fmt.Sprintf(`{"payment":"p-%s"}`, id))
+	placed := item{0, "all", fmt.Sprintf(`{"order":%q,"amount":%d,"seq":%d}`, id, amount, l.seq)} // one partition, so that their order is certain
+	payment := item{1, id, fmt.Sprintf(`{"order":%q,"payment":"p-%s","amount":%d}`, id, id, paid)}
 	l.at(now.Add(100*time.Millisecond), payment, fault != 3)
 	if fault == 4 { // doubled, after its chain has closed
 		l.at(now.Add(4*time.Second), payment, true)
@@ -165,22 +201,18 @@ func (l *load) chain(now time.Time) []*sarama.ProducerMessage {
 	if fault == 5 {
 		wait = 5 * time.Second // late
 	}
-	l.at(now.Add(wait), shipment, fault != 6)
-	return []*sarama.ProducerMessage{placed}
+	shipped := now.Add(wait)
+	shipment := item{toExchange, id, fmt.Sprintf(`{"payment":"p-%s","at":%q}`, id, shipped.UTC().Format(time.RFC3339Nano))}
+	l.at(shipped, shipment, fault != 6)
+	if fault == 7 { // doubled on RabbitMQ
+		l.at(shipped.Add(time.Second), shipment, true)
+	}
+	l.at(now.Add(200*time.Millisecond), item{toMails, id, fmt.Sprintf(`{"order":%q}`, id)}, fault != 8)
+	return []item{placed}
 }
 
-func (l *load) at(when time.Time, m *sarama.ProducerMessage, really bool) {
+func (l *load) at(when time.Time, m item, really bool) {
 	if really {
-		own := *m
-		l.later = append(l.later, delayed{when, &own})
+		l.later = append(l.later, delayed{when, m})
 	}
-}
-
-func (l *load) message(topic int, key, body string) *sarama.ProducerMessage {
-	// One partition for the orders, so that their order is certain.
-	m := &sarama.ProducerMessage{Topic: l.topics[topic], Key: sarama.StringEncoder(key), Value: sarama.StringEncoder(body)}
-	if topic == 0 {
-		m.Key = sarama.StringEncoder("all")
-	}
-	return m
 }

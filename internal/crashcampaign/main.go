@@ -1,10 +1,10 @@
-// Crashcampaign kills a shadow again and again, under load, and holds what it has
-// found against one that nobody disturbs:
+// Crashcampaign kills a shadow again and again, and cuts its connections, under
+// load, and holds what it has found against one that nobody disturbs:
 //
-//	load → Kafka ─┬→ flowcheck shadow, left alone   → findings ─┐
-//	              └→ flowcheck shadow, kill -9, … → findings ─┴→ the same?
+//	load → Kafka, RabbitMQ, SNS ─┬────────→ flowcheck shadow, left alone → findings ─┐
+//	                             └→ proxy → flowcheck shadow, kill -9, …  → findings ─┴→ the same?
 //
-// It needs a Kafka, whose address internal/withbrokers gives it, and a flowcheck.
+// It needs the brokers, whose addresses internal/withbrokers gives it, and a flowcheck.
 package main
 
 import (
@@ -17,22 +17,28 @@ import (
 	"os/signal"
 	"path/filepath"
 	"time"
+
+	"github.com/flowcheck/flowcheck/internal/testbroker"
+	"github.com/flowcheck/flowcheck/scenarios/proxy"
 )
 
 // options of a campaign.
 type options struct {
-	flowcheck, kafka string
-	kills            int
-	rate             int // chains a second
-	seed             uint64
+	flowcheck              string
+	kafka, rabbitmq, cloud string
+	behind, proxy          string // Kafka's listener behind a proxy, and where that has to listen
+	kills, cuts            int
+	rate                   int // chains a second
+	seed                   uint64
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.flowcheck, "flowcheck", "bin/flowcheck", "the program")
-	flag.StringVar(&o.kafka, "kafka", os.Getenv("FLOWCHECK_TEST_KAFKA"), "the address of a Kafka")
+	o.brokers()
+	flag.IntVar(&o.cuts, "cuts", 60, "how often a connection is cut")
 	flag.IntVar(&o.kills, "kills", 200, "how often it is killed")
-	flag.IntVar(&o.rate, "rate", 200, "chains that begin in a second")
+	flag.IntVar(&o.rate, "rate", 60, "chains that begin in a second")
 	flag.Uint64Var(&o.seed, "seed", 1, "of the load and the moments")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -57,11 +63,19 @@ func campaign(ctx context.Context, o options) error {
 	}
 	defer l.close()
 	flow := filepath.Join(dir, "campaign.flow.yaml")
-	if err := os.WriteFile(flow, []byte(l.flow()), 0o600); err != nil {
+	disturbed := filepath.Join(dir, "disturbed.flow.yaml")
+	ways, err := newProxies(o)
+	if err != nil {
 		return err
 	}
+	defer ways.close() //nolint:errcheck // it has none
+	for name, at := range map[string]addresses{flow: o.direct(), disturbed: ways.at} {
+		if err := os.WriteFile(name, []byte(l.flow(at)), 0o600); err != nil {
+			return err
+		}
+	}
 	calm := &shadow{o: o, flow: flow, state: filepath.Join(dir, "calm")}
-	victim := &shadow{o: o, flow: flow, state: filepath.Join(dir, "victim")}
+	victim := &shadow{o: o, flow: disturbed, state: filepath.Join(dir, "victim")}
 	defer calm.kill()
 	defer victim.kill()
 	for _, s := range []*shadow{calm, victim} {
@@ -78,7 +92,7 @@ func campaign(ctx context.Context, o options) error {
 	loading, end := context.WithCancel(ctx)
 	sent := make(chan error, 1)
 	go func() { sent <- l.run(loading) }()
-	err = killing(ctx, victim, o)
+	err = disturb(ctx, victim, ways)
 	end()
 	if sendErr := <-sent; err == nil {
 		err = sendErr
@@ -86,16 +100,33 @@ func campaign(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d kills in %v, %d chains, %d messages sent; waiting until all is judged\n", o.kills, time.Since(began).Round(time.Second), l.chains, l.messages)
+	fmt.Printf("%d kills and %d cuts in %v, %d chains, %d messages sent; waiting until all is judged\n", o.kills, o.cuts, time.Since(began).Round(time.Second), l.chains, l.messages)
 	return compare(ctx, calm, victim, l)
 }
 
-// killing kills the victim at random moments, and starts it again.
-func killing(ctx context.Context, victim *shadow, o options) error {
+// brokers takes the addresses from the environment.
+func (o *options) brokers() {
+	o.kafka, o.rabbitmq, o.cloud = os.Getenv(testbroker.EnvKafka), os.Getenv(testbroker.EnvRabbitMQ), os.Getenv(testbroker.EnvMinistack)
+	o.behind, o.proxy = os.Getenv(testbroker.EnvBehind), os.Getenv(testbroker.EnvProxy)
+}
+
+// disturb kills the victim at random moments, and starts it again, and between
+// that cuts its connections to one of the brokers.
+func disturb(ctx context.Context, victim *shadow, ways *proxies) error {
+	o := victim.o
 	rng := rand.New(rand.NewPCG(o.seed, 2)) //nolint:gosec // moments, no secrets
+	cuts := 0
 	for n := range o.kills {
 		if err := rest(ctx, time.Duration(rng.IntN(1500))*time.Millisecond); err != nil {
 			return err
+		}
+		for ; cuts < (n+1)*o.cuts/o.kills; cuts++ {
+			if err := cut(ctx, ways.all[rng.IntN(len(ways.all))], time.Duration(rng.IntN(1000))*time.Millisecond); err != nil {
+				return err
+			}
+			if err := rest(ctx, time.Duration(rng.IntN(1500))*time.Millisecond); err != nil {
+				return err
+			}
 		}
 		victim.kill()
 		if err := victim.start(ctx); err != nil {
@@ -103,6 +134,17 @@ func killing(ctx context.Context, victim *shadow, o options) error {
 		}
 	}
 	return nil
+}
+
+// cut closes the connections of a proxy, and lets none through for a while.
+func cut(ctx context.Context, way *proxy.Proxy, away time.Duration) error {
+	if err := way.Disturb(proxy.Cut); err != nil {
+		return err
+	}
+	if err := rest(ctx, away); err != nil {
+		return err
+	}
+	return way.Restore(ctx, proxy.Cut)
 }
 
 // rest waits.
@@ -137,6 +179,7 @@ func (s *shadow) start(ctx context.Context) error {
 		s.log = log
 	}
 	s.cmd = exec.Command(s.o.flowcheck, "shadow", s.flow, "--state", s.state) //nolint:gosec,noctx // killed by kill
+	s.cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true")
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -13,10 +12,11 @@ import (
 
 // TestAFewKills is the campaign's beginning.
 func TestAFewKills(t *testing.T) {
-	kafka := os.Getenv(testbroker.EnvKafka)
-	if kafka == "" {
-		t.Skip("it needs a Kafka: make test")
-	}
+	testbroker.Kafka(t)
+	testbroker.RabbitMQ(t)
+	testbroker.Ministack(t)
+	o := options{kills: 5, cuts: 3, rate: 40, seed: 7}
+	o.brokers()
 	program := filepath.Join(t.TempDir(), "flowcheck")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/flowcheck")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -24,7 +24,8 @@ func TestAFewKills(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	if err := campaign(ctx, options{flowcheck: program, kafka: kafka, kills: 5, rate: 50, seed: 7}); err != nil {
+	o.flowcheck = program
+	if err := campaign(ctx, o); err != nil {
 		t.Fatal(err)
 	}
 }
