@@ -2,12 +2,14 @@
 # RabbitMQ where only root may install it. internal/withbrokers installs, starts and stops them.
 
 .DEFAULT_GOAL := help
-.PHONY: crash-campaign help build demo check format test bench fuzz campaign shop-bugs drill matrix tools clean
+.PHONY: crash-campaign shadow-bench shadow-soak help build demo check format test bench fuzz campaign shop-bugs drill matrix tools clean
 
 PKG      ?= ./...
 FUZZTIME ?= 30s
 SHARDS   ?= 3
 CHAINS   ?= 1000000
+MESSAGES ?= 5000000
+SOAK     ?= 60m
 SEED     ?= 1
 # The race detector needs a C compiler.
 RACE     ?= $(if $(shell command -v $$(go env CC)),-race)
@@ -57,6 +59,12 @@ campaign: ## the property tests on CHAINS (1000000) generated chains, drawn from
 
 crash-campaign: build ## a shadow killed 200 times under load, its connections cut, finds what one finds that is left alone
 	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./internal/crashcampaign -flowcheck bin/flowcheck
+
+shadow-bench: ## a shadow on a real Kafka catches up from a backlog of MESSAGES (5000000) while new ones come, against a plain consumer
+	$(BROKERS) -only kafka -- go run ./internal/shadowbench -messages $(MESSAGES)
+
+shadow-soak: ## the memory of a shadow that watches for SOAK (60m)
+	$(BROKERS) -only kafka -- go run ./internal/shadowbench -soak $(SOAK) -rate 300 -remember 5m
 
 shop-bugs: build ## the shop on the real brokers, each of its bugs switched on in turn
 	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./examples/shop/bugs -flowcheck bin/flowcheck

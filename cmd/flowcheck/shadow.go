@@ -40,9 +40,8 @@ found to a file of JSON Lines, until Ctrl-C, a TERM signal or --for has passed.
 Nothing is published to the system.
 
 With --state it goes on after a restart or a crash where it was: each finding is
-told once. On RabbitMQ and SNS, what comes while it does not run is not seen, and
-the chains that it may concern are unknown. One process uses a state folder at a
-time.
+told once. On RabbitMQ and SNS its queues stay, and collect what comes while it
+does not run. One process uses a state folder at a time.
 
 With --listen it shows a page with the flows and their findings, metrics for
 Prometheus, and its health. An address that others can reach needs a token.
