@@ -316,25 +316,30 @@ func copyNeeded(name string, w *message.Writer, need map[flows.Evidence]bool) er
 		if err != nil {
 			return err
 		}
-		switch {
-		case e.Observation != nil:
-			if !need[flows.Evidence{Channel: e.Observation.Channel, Position: e.Observation.Position}] {
-				continue
-			}
-		case e.Mark.Kind == message.MarkGap || e.Mark.Kind == message.MarkAway || e.Mark.Kind == message.MarkBack:
-			if marks++; marks > maxCarriedMarks || len(need) == 0 {
-				continue
-			}
-		case e.Mark.Kind == message.MarkSchema && len(need) > 0:
+		if !needed(&e, need) {
+			continue
+		}
+		if e.Mark != nil {
 			if marks++; marks > maxCarriedMarks {
 				continue
 			}
-		default:
-			continue
 		}
 		if err := w.Write(e); err != nil {
 			return err
 		}
+	}
+}
+
+// needed reports whether a carry takes an event.
+func needed(e *message.Event, need map[flows.Evidence]bool) bool {
+	if e.Observation != nil {
+		return need[flows.Evidence{Channel: e.Observation.Channel, Position: e.Observation.Position}]
+	}
+	switch e.Mark.Kind {
+	case message.MarkGap, message.MarkAway, message.MarkBack, message.MarkSchema:
+		return len(need) > 0
+	default:
+		return false
 	}
 }
 

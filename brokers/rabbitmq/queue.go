@@ -199,10 +199,8 @@ func (q *queueReader) read(ctx context.Context) error {
 }
 
 func (q *queueReader) passAll(ctx context.Context) error {
-	for _, e := range q.opening {
-		if !q.tap.send(e) {
-			return nil
-		}
+	if !q.tap.sendAll(q.opening) {
+		return nil
 	}
 	q.opening = nil
 	tick := time.NewTicker(boxEvery)

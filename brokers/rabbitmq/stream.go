@@ -199,10 +199,8 @@ func (s *streamReader) read(ctx context.Context) error {
 }
 
 func (s *streamReader) passAll(ctx context.Context) error {
-	for _, e := range s.opening {
-		if !s.tap.send(e) {
-			return nil
-		}
+	if !s.tap.sendAll(s.opening) {
+		return nil
 	}
 	s.opening = nil
 	for {

@@ -124,6 +124,16 @@ func (tp *tap) send(e message.Event) bool {
 	}
 }
 
+// sendAll hands events on, in their order.
+func (tp *tap) sendAll(events []message.Event) bool {
+	for _, e := range events {
+		if !tp.send(e) {
+			return false
+		}
+	}
+	return true
+}
+
 // gap tells of a possible loss between the channel's last message and now.
 func (tp *tap) gap(channel string, seen time.Time, reason string) bool {
 	tp.log.Warn("gap", "broker", tp.tapper.address.broker, "channel", channel, "reason", reason)
