@@ -60,7 +60,11 @@ func ChannelsOf(f *flows.Flow, channels []brokers.Channel, broker int) []brokers
 }
 
 func (r *runner) channelsOf(broker int) []brokers.Channel {
-	return ChannelsOf(r.cfg.Flow, r.cfg.Channels, broker)
+	of := ChannelsOf(r.cfg.Flow, r.cfg.Channels, broker)
+	if len(r.untapped) == 0 {
+		return of
+	}
+	return slices.DeleteFunc(of, func(ch brokers.Channel) bool { return r.untapped[ch.Name] })
 }
 
 // Identities tells which brokers these are, as far as they say.

@@ -22,6 +22,8 @@ type DrillConfig struct {
 	Record   Recorder
 	Schemas  flows.Schemas
 	Progress func(DrillProgress)
+	// Untapped names channels that are left alone.
+	Untapped map[string]bool
 	Now      func() time.Time
 	Log      *slog.Logger
 }
@@ -79,6 +81,10 @@ type Leg struct {
 	Send func(context.Context) error
 	// Limits end the sending; 0 is none.
 	Limits DrillLimits
+	// Done, if not nil, says that all that is hoped for has come; until then Patience
+	// is waited after the last message, and that the brokers are quiet proves nothing.
+	Done     func() bool
+	Patience time.Duration
 	// NoEffect: nothing is expected to come. Where the brokers cannot tell whether
 	// all is quiet, the flow's timeout is waited.
 	NoEffect bool
@@ -109,7 +115,7 @@ func OpenDrill(ctx context.Context, cfg DrillConfig) (*Drill, error) {
 			Flow: cfg.Flow, Tappers: cfg.Tappers, Channels: cfg.Channels, Record: cfg.Record, Schemas: cfg.Schemas, Now: cfg.Now, Log: cfg.Log,
 		},
 		began: cfg.Now(), events: make(chan message.Event, eventBuffer), lag: newLag(cfg.Flow), watch: newWatch(),
-		learner: flows.NewLearner(cfg.Flow, cfg.Schemas),
+		learner: flows.NewLearner(cfg.Flow, cfg.Schemas), untapped: cfg.Untapped,
 	}
 	d := &Drill{r: r, dead: map[string]bool{}}
 	for i := range cfg.Flow.Channels {
@@ -402,10 +408,14 @@ func (d *Drill) wait(ctx context.Context) (lost []loss, err error) {
 // isQuiet reports whether no further message is on its way.
 func (d *Drill) isQuiet(c *catchUp, before int) bool {
 	f := d.r.cfg.Flow
-	if c.quiet.Known && c.quiet.Quiet && d.r.messages == before {
+	hoping := d.leg.Done != nil && !d.leg.Done()
+	if c.quiet.Known && c.quiet.Quiet && d.r.messages == before && !hoping {
 		return true
 	}
 	rest := f.Settle
+	if hoping {
+		rest = max(rest, d.leg.Patience)
+	}
 	if d.leg.NoEffect && !c.quiet.Known {
 		rest = max(rest, f.Timeout)
 	}

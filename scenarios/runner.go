@@ -41,7 +41,8 @@ type runner struct {
 	stats      Stats
 	changed    bool // what any scenario waits for may have changed, not only its chain
 	closing    bool
-	broken     bool // a tap is lost: the run has ended
+	untapped   map[string]bool // channels that are left alone, by name
+	broken     bool            // a tap is lost: the run has ended
 }
 
 // armed is a tap on a broker, by its index in the flow.
