@@ -2,7 +2,7 @@
 # RabbitMQ where only root may install it. internal/withbrokers installs, starts and stops them.
 
 .DEFAULT_GOAL := help
-.PHONY: crash-campaign shadow-bench shadow-soak help build demo check format test bench fuzz campaign shop-bugs drill matrix tools clean
+.PHONY: crash-campaign deploy-test shadow-bench shadow-soak help build demo check format test bench fuzz campaign shop-bugs drill matrix tools clean
 
 PKG      ?= ./...
 FUZZTIME ?= 30s
@@ -65,6 +65,9 @@ shadow-bench: ## a shadow on a real Kafka catches up from a backlog of MESSAGES 
 
 shadow-soak: ## the memory of a shadow that watches for SOAK (60m)
 	$(BROKERS) -only kafka -- go run ./internal/shadowbench -soak $(SOAK) -rate 300 -remember 5m
+
+deploy-test: ## render the Helm chart, and parse the alert rules and the dashboard, in a module of their own
+	cd deploy/testdata/helmtest && go test -count=1 ./...
 
 shop-bugs: build ## the shop on the real brokers, each of its bugs switched on in turn
 	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./examples/shop/bugs -flowcheck bin/flowcheck

@@ -21,7 +21,7 @@ import (
 	"github.com/flowcheck/flowcheck/shadow"
 )
 
-var updatePictures = flag.Bool("update-pictures", false, "take the screenshots of docs/images anew")
+var updatePictures = flag.Bool("update-pictures", false, "take the screenshots of docs/images anew, and write deploy/metrics.txt")
 
 // evil would run if the page took it for more than text.
 const evil = `"><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>{{.}}<svg/onload=window.hacked=1>`

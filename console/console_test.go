@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +59,35 @@ func value(f *dto.MetricFamily, labels ...string) float64 {
 	return -1
 }
 
+// names holds deploy/metrics.txt to what is served: the dashboard and the rules are
+// checked against it.
+func names(t *testing.T, all map[string]*dto.MetricFamily) {
+	t.Helper()
+	var lines strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		lines.WriteString(name + "\n")
+	}
+	if *updatePictures {
+		if err := os.WriteFile("../deploy/metrics.txt", []byte(lines.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept, err := os.ReadFile("../deploy/metrics.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range strings.FieldsSeq(string(kept)) {
+		if all[name] == nil {
+			t.Errorf("deploy/metrics.txt has %s, which is not served", name)
+		}
+	}
+	for name := range all {
+		if strings.HasPrefix(name, "flowcheck_") && !strings.Contains(string(kept), name+"\n") {
+			t.Errorf("deploy/metrics.txt lacks %s: go test ./console -run TestMetrics -update-pictures", name)
+		}
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	r := newRig(t, "")
 	r.order("o-1", 5, 5)
@@ -67,6 +99,8 @@ func TestMetrics(t *testing.T) {
 		return value(f, "flow=orders", "outcome=", "verdict=fail") == 1 && value(f, "flow=orders", "outcome=fulfilled", "verdict=fail") == 1 &&
 			value(f, "flow=orders", "outcome=fulfilled", "verdict=pass") == 1 && value(f, "flow=orders", "outcome=declined", "verdict=pass") == 1
 	})
+	r.console.Metrics().Notified("slack", "sent", 1)
+	r.console.Metrics().Traced("sent", 1)
 	until(t, "ready", func() bool { return value(r.families()["flowcheck_ready"]) == 1 })
 	all := r.families()
 	for _, want := range []struct {
@@ -91,6 +125,7 @@ func TestMetrics(t *testing.T) {
 	if h := all["flowcheck_step_latency_seconds"].GetMetric()[0].GetHistogram(); h.Schema == nil || len(h.GetPositiveSpan())+len(h.GetNegativeSpan()) == 0 && h.GetZeroCount() == 0 {
 		t.Error("it is no native histogram")
 	}
+	names(t, all)
 	if value(all["flowcheck_tap_behind_seconds"], "broker=k") < 0 || value(all["process_resident_memory_bytes"]) < 1 {
 		t.Error("the tap's lag, or the memory, is lacking")
 	}

@@ -68,6 +68,7 @@ func (m *Metrics) announce(f *flows.Flow) {
 	}
 	for _, kind := range kinds {
 		m.findings.WithLabelValues(f.Name, string(kind))
+		m.withdrawn.WithLabelValues(f.Name, string(kind))
 	}
 	m.unknowns.WithLabelValues(f.Name)
 }

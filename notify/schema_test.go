@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -48,5 +49,24 @@ func TestSchema(t *testing.T) {
 		if schemaErr := compiled.Validate(v); (schemaErr == nil) != (loadErr == nil) {
 			t.Errorf("%s: the schema says %v, Load says %v", strings.ReplaceAll(text, "\n", "; "), schemaErr, loadErr)
 		}
+	}
+}
+
+// TestTheDocs: the file in the documentation is one.
+func TestTheDocs(t *testing.T) {
+	page, err := os.ReadFile("../docs/operate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```yaml\nnotify: 1\n")
+	text, _, _ = strings.Cut(text, "```")
+	secret := func(string) ([]byte, error) { return []byte("https://hooks.example"), nil }
+	env := map[string]string{"SLACK_WEBHOOK": "https://slack.example", "PAGERDUTY_KEY": "k", "HOOK_TOKEN": "t"}
+	c, err := Load([]byte("notify: 1\n"+text), Sources{Env: env, ReadFile: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Wait != DefaultWait || c.Again != DefaultAgain || c.Quiet != DefaultQuiet || c.Limit != DefaultLimit || len(c.Targets) != 5 {
+		t.Errorf("%+v", c)
 	}
 }
