@@ -77,6 +77,11 @@ type Adapter struct {
 	// ErrRefused or ErrSettings. Config.URL is valid for one of the Schemes.
 	OpenTapper    func(context.Context, Config) (Tapper, error)
 	OpenPublisher func(context.Context, Config) (Publisher, error)
+	// Exec executes SQL statements in one transaction; nil where there is no SQL.
+	Exec func(context.Context, Config, []string) error
+	// Purge empties a channel's queue, without looking for who needs what is in it;
+	// nil where there is nothing that could be purged.
+	Purge func(context.Context, Config, Channel) error
 }
 
 // Channel is an address on a broker: what a flow file's channel says of it.

@@ -19,6 +19,17 @@ type Call struct {
 	Body        []byte
 	TLS         *source.TLS // nil: by the system's certificates
 	OAuth       *OAuth      // nil: no token is fetched
+
+	// Errand is what is to be done on a broker instead; nil for a call.
+	Errand *Errand
+}
+
+// Errand is SQL for a database, or the purge of a queue.
+type Errand struct {
+	Broker  int
+	SQL     []string
+	Channel int // to be purged, where there is no SQL
+	about   string
 }
 
 // CallHeader is a header of a request.
@@ -33,7 +44,10 @@ type OAuth struct {
 
 // String names the call in an error or a report, without what may be secret.
 func (c *Call) String() string {
-	if len(c.Run) > 0 {
+	switch {
+	case c.Errand != nil:
+		return c.Errand.about
+	case len(c.Run) > 0:
 		return c.Run[0]
 	}
 	return c.Method + " " + redacted(c.URL)

@@ -23,6 +23,10 @@ func (c *compiler) compileHooks() {
 func (c *compiler) calls(all []source.Call) []*Call {
 	var made []*Call
 	for i := range all {
+		if all[i].Errand != nil {
+			made = append(made, &Call{Errand: c.errand(all[i].Errand)})
+			continue
+		}
 		plan := c.callPlan(&all[i], c.configScope())
 		call, err := plan.make(scenarioFrame("", Case{}.value))
 		if err != nil {
@@ -32,6 +36,26 @@ func (c *compiler) calls(all []source.Call) []*Call {
 		made = append(made, call)
 	}
 	return made
+}
+
+// errand compiles what is to be done on a broker. Only a queue that the file calls
+// one's own is ever purged.
+func (c *compiler) errand(from *source.Errand) *Errand {
+	if !from.Purge.IsSet() {
+		e := &Errand{Broker: c.brokerIndex(from.Broker.Value), SQL: c.texts(from.SQL), about: "sql on " + from.Broker.Value}
+		if e.Broker < 0 {
+			c.fail(from.Broker.Pos, "there is no broker %q", from.Broker.Value)
+		}
+		return e
+	}
+	i, ok := c.channels[from.Purge.Value]
+	switch {
+	case !ok:
+		c.fail(from.Purge.Pos, "there is no channel %q", from.Purge.Value)
+	case !c.flow.Channels[i].Purgeable:
+		c.fail(from.Purge.Pos, "channel %q is not said to be one's own, and a purge takes away what others may need: say own: true on the channel if nobody does", from.Purge.Value)
+	}
+	return &Errand{Broker: c.flow.Channels[i].Broker, Channel: i, about: "purge of " + from.Purge.Value}
 }
 
 // compileCall compiles how a scenario begins, where that is no message.

@@ -107,7 +107,7 @@ func (c *compiler) compileChannel(from *source.Channel, to *Channel) {
 	to.RowKeys, to.Every, to.Answers = c.texts(from.RowKeys), c.duration(from.Every, 0), c.answers(from.Answers)
 	to.Lacking, c.lacking = c.lacking, false
 	to.Firehose, to.Intrusive = from.Tap.Value == "firehose", from.Intrusive
-	to.Only = from.Only
+	to.Only, to.Purgeable = from.Only, from.Own
 	to.DeadLetters, to.Retries = c.channelRefs(from.DeadLetters), c.channelRefs(from.Retries)
 	switch from.Copy.Value {
 	case "body":

@@ -106,6 +106,8 @@ type Channel struct {
 	// them. Own tells that the tap makes it.
 	Reply string
 	Own   bool
+	// Purgeable: its queue may be emptied.
+	Purgeable bool
 
 	Firehose, Intrusive, Envelope bool
 

@@ -28,10 +28,27 @@ func callOf(ctx context.Context, f *flows.Flow, in *instance) sending {
 // ErrSetup says that a call of setup: failed: nothing was tapped or sent.
 var ErrSetup = errors.New("setup")
 
+// Errander does what setup and cleanup want on a broker.
+type Errander func(context.Context, *flows.Errand) error
+
+// do makes a call or does an errand, within what a call may take.
+func (do Errander) do(ctx context.Context, c *flows.Call) error {
+	if c.Errand == nil {
+		_, err := call.Do(ctx, c)
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, call.Timeout)
+	defer cancel()
+	if err := do(ctx, c.Errand); err != nil {
+		return fmt.Errorf("%s: %w", c, err)
+	}
+	return nil
+}
+
 // SetUp makes the calls of the flow's setup, one after the other.
-func SetUp(ctx context.Context, f *flows.Flow) error {
+func SetUp(ctx context.Context, f *flows.Flow, errands Errander) error {
 	for _, c := range f.Setup {
-		if _, err := call.Do(ctx, c); err != nil {
+		if err := errands.do(ctx, c); err != nil {
 			return fmt.Errorf("%w: %w", ErrSetup, err)
 		}
 	}
@@ -40,10 +57,10 @@ func SetUp(ctx context.Context, f *flows.Flow) error {
 
 // CleanUp makes the calls of the flow's cleanup, each of them, and tells which
 // failed. It goes on when ctx has ended, for as long as a call may take.
-func CleanUp(ctx context.Context, f *flows.Flow) []string {
+func CleanUp(ctx context.Context, f *flows.Flow, errands Errander) []string {
 	var failed []string
 	for _, c := range f.Cleanup {
-		if _, err := call.Do(context.WithoutCancel(ctx), c); err != nil {
+		if err := errands.do(context.WithoutCancel(ctx), c); err != nil {
 			failed = append(failed, fmt.Sprintf("cleanup: %v", err))
 		}
 	}

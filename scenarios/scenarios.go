@@ -50,6 +50,9 @@ type Config struct {
 	// Schemas fetches what the channels' registries have; it may be nil where no
 	// channel has one.
 	Schemas flows.Schemas
+	// Errands does what setup and cleanup want on a broker; it may be nil where they
+	// want nothing.
+	Errands Errander
 	// Record, if not nil, is given the header and then every event.
 	Record Recorder
 	// Progress, if not nil, is called from Run's goroutine when something changed.
@@ -126,7 +129,7 @@ func Run(ctx context.Context, cfg Config) (result *flows.Result, stats Stats, er
 	}
 	defer r.closeProxies()
 	defer func() {
-		switch failed := CleanUp(ctx, cfg.Flow); {
+		switch failed := CleanUp(ctx, cfg.Flow, cfg.Errands); {
 		case len(failed) == 0:
 		case err == nil: // the verdict stands
 			result.Warnings = append(result.Warnings, failed...)
@@ -134,7 +137,7 @@ func Run(ctx context.Context, cfg Config) (result *flows.Result, stats Stats, er
 			err = fmt.Errorf("%w; and %s", err, strings.Join(failed, "; "))
 		}
 	}()
-	if err := SetUp(ctx, cfg.Flow); err != nil {
+	if err := SetUp(ctx, cfg.Flow, cfg.Errands); err != nil {
 		return nil, stats, err
 	}
 	defer func() {

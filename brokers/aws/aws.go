@@ -37,6 +37,7 @@ func Adapter() brokers.Adapter {
 		Check:         check,
 		OpenTapper:    openTapper,
 		OpenPublisher: openPublisher,
+		Purge:         purge,
 	}
 }
 

@@ -35,6 +35,7 @@ func Adapter() brokers.Adapter {
 		Check:         check,
 		OpenTapper:    openTapper,
 		OpenPublisher: openPublisher,
+		Purge:         purge,
 	}
 }
 

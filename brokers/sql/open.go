@@ -20,11 +20,14 @@ import (
 )
 
 // open connects to the database that the URL names. Errors have no secret.
-func open(cfg brokers.Config) (*dbsql.DB, error) {
+func open(cfg brokers.Config) (*dbsql.DB, error) { return openFor(cfg, "ro") }
+
+// openFor is open; mode is what SQLite may do with the file: ro or rw.
+func openFor(cfg brokers.Config, mode string) (*dbsql.DB, error) {
 	scheme, _, _ := strings.Cut(cfg.URL, ":")
 	switch scheme {
 	case "sqlite":
-		return openSQLite(cfg)
+		return openSQLite(cfg, mode)
 	case "mysql":
 		return openMySQL(cfg)
 	default:
@@ -35,7 +38,7 @@ func open(cfg brokers.Config) (*dbsql.DB, error) {
 var errURL = errors.New("the URL is no URL")
 
 // openSQLite opens a file, which has to be there.
-func openSQLite(cfg brokers.Config) (*dbsql.DB, error) {
+func openSQLite(cfg brokers.Config, mode string) (*dbsql.DB, error) {
 	_, path, _ := strings.Cut(cfg.URL, ":")
 	path = strings.TrimPrefix(path, "//")
 	if !slices.Contains(dbsql.Drivers(), "sqlite") {
@@ -47,7 +50,7 @@ func openSQLite(cfg brokers.Config) (*dbsql.DB, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("%w: %w", brokers.ErrUnreachable, err)
 	}
-	dsn := url.URL{Scheme: "file", Opaque: filepath.ToSlash(path), RawQuery: "mode=ro&_pragma=busy_timeout(5000)"}
+	dsn := url.URL{Scheme: "file", Opaque: filepath.ToSlash(path), RawQuery: "mode=" + mode + "&_pragma=busy_timeout(5000)"}
 	return dbsql.Open("sqlite", dsn.String())
 }
 

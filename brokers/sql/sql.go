@@ -34,6 +34,7 @@ func Adapter() brokers.Adapter {
 		Check:         check,
 		OpenTapper:    openTapper,
 		OpenPublisher: openPublisher,
+		Exec:          execute,
 	}
 }
 

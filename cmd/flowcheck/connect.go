@@ -195,6 +195,7 @@ func (a *app) checkChannels(file string, f *flows.Flow) error {
 				strings.Join(sends, ", "), adapter.Kind).WithHint("begin the scenario with a message on another channel, or with call:"))
 		}
 	}
+	errs = append(errs, c.checkErrands(f)...)
 	for i, ch := range brokerChannels(f) {
 		broker := f.Channels[i].Broker
 		adapter, _, err := c.config(f, broker)

@@ -211,8 +211,8 @@ func (a *app) runScenarios(ctx context.Context, flow *flows.Flow, sys *system, f
 	cfg := scenarios.Config{
 		Flow: flow, Tappers: sys.tappers, Publishers: sys.publishers, Channels: sys.channels,
 		Only: onlyOf(flags.only, flow), Probes: flags.probes, Fault: flags.fault, FailFast: flags.failFast, Whole: flags.whole, Parallel: flags.parallel, Progress: progress.show,
-		Schemas: a.registries(),
-		Now:     a.now, NewID: newScenarioID, Log: a.logger(flags.verbose),
+		Schemas: a.registries(), Errands: a.errands(flow, sys.channels),
+		Now: a.now, NewID: newScenarioID, Log: a.logger(flags.verbose),
 	}
 	var tape *tape
 	if flags.record != "" {

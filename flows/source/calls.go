@@ -12,6 +12,7 @@ type Call struct {
 	TLS     *TLS   // of the request
 	OAuth   *OAuth // a token for the request
 	Run     []Text // a command and its arguments
+	Errand  *Errand
 }
 
 // OAuth is how a token for a request is had: OAuth 2 client credentials.
@@ -78,13 +79,6 @@ func (v val) call() *Call {
 		v.fail("a command has no `body`, no `headers`, no `tls` and no `oauth`")
 	}
 	return c
-}
-
-// calls reads a list of calls; each is a map, or a command as a list.
-func (v val) calls() []Call {
-	var out []Call
-	v.each(func(v val) { out = append(out, *v.call()) })
-	return out
 }
 
 func oauthKeys() []key[OAuth] {

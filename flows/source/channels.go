@@ -41,6 +41,7 @@ type Channel struct {
 	Reply        bool
 	Tap          Text // firehose
 	Intrusive    bool
+	Own          bool // with Queue or SQS
 }
 
 func channelKeys() []key[Channel] {
@@ -80,6 +81,7 @@ func channelKeys() []key[Channel] {
 		field("reply", val.flag, func(c *Channel) *bool { return &c.Reply }),
 		field("tap", oneOf("firehose"), func(c *Channel) *Text { return &c.Tap }),
 		field("intrusive", val.flag, func(c *Channel) *bool { return &c.Intrusive }),
+		field("own", val.flag, func(c *Channel) *bool { return &c.Own }),
 	}
 }
 
@@ -131,6 +133,9 @@ func (v val) checkCompanions(what string) {
 		if v.has(k.key) && !v.has(k.address) {
 			v.fail("%s has %s but no %s", what, quote(k.key), quote(k.address))
 		}
+	}
+	if v.has("own") && !v.has("queue") && (!v.has("sqs") || v.has("sns")) {
+		v.fail("%s has `own`, which is for a `queue`, or an `sqs` alone", what)
 	}
 }
 

@@ -180,6 +180,7 @@ func readExample(t *testing.T, s section, key string, e Data) {
 		"scenario": func() { object(v, "it", scenarioKeys(), new(Scenario)) }, "send": func() { object(v, "it", sendKeys(), new(Send)) },
 		"call": func() { object(v, "it", callKeys(), new(Call)) }, "ordered": func() { object(v, "it", orderedKeys(), new(Ordered)) },
 		"unique": func() { object(v, "it", uniqueKeys(), new(Unique)) }, "latency": func() { object(v, "it", latencyKeys(), new(Latency)) },
+		"errand": func() { object(v, "it", errandKeys(), new(Errand)) },
 		"oauth":  func() { object(v, "it", oauthKeys(), new(OAuth)) },
 		"answer": func() { object(v, "it", answerKeys(), new(Answer)) },
 		"never":  func() { object(v, "it", neverKeys(), new(Never)) }, "every": func() { object(v, "it", everyKeys(), new(Every)) },

@@ -27,8 +27,8 @@ func fileKeys() []key[File] {
 		field("rules", val.rules, func(f *File) *[]Rule { return &f.Rules }),
 		field("scenarios", val.scenarios, func(f *File) *[]Scenario { return &f.Scenarios }),
 		field("hooks", val.hooks, func(f *File) *[]Hook { return &f.Hooks }),
-		field("setup", val.calls, func(f *File) *[]Call { return &f.Setup }),
-		field("cleanup", val.calls, func(f *File) *[]Call { return &f.Cleanup }),
+		field("setup", val.errands, func(f *File) *[]Call { return &f.Setup }),
+		field("cleanup", val.errands, func(f *File) *[]Call { return &f.Cleanup }),
 	}
 }
 
@@ -128,6 +128,7 @@ func sections() []section {
 		{"`send`", "send", names(sendKeys())},
 		{"`call`", "call", names(callKeys())},
 		{"`oauth`", "oauth", names(oauthKeys())},
+		{"`setup` and `cleanup`", "errand", names(errandKeys())},
 	}
 	for _, k := range ruleKinds() {
 		out = append(out, section{"a rule", k.name, k.keys})
