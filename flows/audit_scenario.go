@@ -169,7 +169,7 @@ func (a *Audit) reportScenarios() {
 			continue // a message that was replayed: it is of no scenario
 		}
 		if last == nil || last.label() != s.label() || last.mark.ID != s.mark.ID {
-			a.result.Scenarios = append(a.result.Scenarios, ScenarioResult{Name: s.label()})
+			a.result.Scenarios = append(a.result.Scenarios, ScenarioResult{Name: s.label(), Mark: s.mark})
 			firsts = append(firsts, s)
 		}
 		last = s

@@ -52,6 +52,8 @@ type ChannelCount struct {
 type ScenarioResult struct {
 	Name  string
 	State State
+	// Mark says what was sent and expected first; nil where nothing was.
+	Mark *message.Mark
 	// Chains are the names of its chains.
 	Chains []string
 	// Probes are those that were asked for, and those that the file switches off.

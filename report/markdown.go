@@ -19,8 +19,19 @@ type MarkdownOptions struct {
 	// Repeat is the command that judged the flow, as for a shell: flowcheck run
 	// order.flow.yaml. "": the report has none.
 	Repeat string
+	// Repros are the files that repeat what failed, one by one: they are named instead.
+	Repros []Repro
 	// Chains bounds the chains told of; 0 is 20.
 	Chains int
+}
+
+// Repro are the files that repeat one failure: a flow file with one scenario, and
+// what the run saw of it.
+type Repro struct {
+	// Scenario is the scenario's name as the result has it, Probe the name of the
+	// probe, "" for the scenario itself.
+	Scenario, Probe string
+	Flow, Recording string
 }
 
 // maxShownPayload is how many bytes of a payload are shown.
@@ -226,6 +237,13 @@ func (m *markdown) payloads(chain string) {
 
 // repeat is the command that does it again.
 func (m *markdown) repeat(scenario, probe string) {
+	for _, r := range m.opts.Repros {
+		if r.Scenario == scenario && r.Probe == probe {
+			m.line("To repeat it, and to judge again what was seen:\n\n```sh\nflowcheck run %s\nflowcheck verify %s %s\n```\n",
+				quoted(r.Flow), quoted(r.Flow), quoted(r.Recording))
+			return
+		}
+	}
 	if m.opts.Repeat == "" {
 		return
 	}

@@ -60,6 +60,8 @@ type reportPlan struct {
 	out   []reportTarget
 	// repeat is the command that judges the flow once more.
 	repeat string
+	// repros repeat what failed, one by one.
+	repros []report.Repro
 }
 
 type reportTarget struct{ kind, path string }
@@ -119,10 +121,11 @@ type reporter struct {
 	page   *report.Page
 	shown  bool // standard output has a text report already
 	worst  flows.State
+	taken  map[string]bool // names of --repro
 }
 
 func (a *app) newReporter(plan *reportPlan) *reporter {
-	return &reporter{app: a, plan: plan, open: map[string]*os.File{}, suites: &report.Suites{}, page: &report.Page{}}
+	return &reporter{app: a, plan: plan, open: map[string]*os.File{}, taken: map[string]bool{}, suites: &report.Suites{}, page: &report.Page{}}
 }
 
 // add reports one flow.
@@ -141,7 +144,7 @@ func (r *reporter) add(result *flows.Result, timing string) error {
 		case "json":
 			err = report.JSON(w, result)
 		case "markdown":
-			err = report.Markdown(w, result, report.MarkdownOptions{Repeat: r.plan.repeat})
+			err = report.Markdown(w, result, report.MarkdownOptions{Repeat: r.plan.repeat, Repros: r.plan.repros})
 		default:
 			if r.shown {
 				fmt.Fprintln(w)

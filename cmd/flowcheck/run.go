@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ type runFlags struct {
 	failFast bool
 	fault    time.Duration
 	record   string
+	repro    string
 	plan     bool
 	verbose  bool
 	seed     uint64
@@ -50,6 +52,7 @@ login is refused, a topic is absent), 130 interrupted.`,
   flowcheck run order.flow.yaml --only "a paid order is shipped and mailed"
   flowcheck run flows/*.yaml --report junit=out.xml --report json=out.jsonl
   flowcheck run order.flow.yaml --record run.jsonl
+  flowcheck run order.flow.yaml --probe all --repro failures
   flowcheck run order.flow.yaml --seed 42
   flowcheck run order.flow.yaml --broker events=kafka://staging:9092 --plan`,
 		Args: takes("FLOW...", 1, -1),
@@ -69,6 +72,7 @@ login is refused, a topic is absent), 130 interrupted.`,
 	cmd.Flags().BoolVar(&flags.failFast, "fail-fast", false, "leave out what is left of the probes poison, restart and cut of a scenario once a try has failed")
 	cmd.Flags().IntVar(&flags.parallel, "parallel", defaultParallel, "how many scenarios may be under way at once")
 	cmd.Flags().StringVar(&flags.record, "record", "", "keep what the run sees in `FILE` (.jsonl or .jsonl.zst)")
+	cmd.Flags().StringVar(&flags.repro, "repro", "", "leave for each scenario and probe that fails a flow file and a recording in the folder `DIR` that repeat just that")
 	cmd.Flags().Uint64Var(&flags.seed, "seed", 0, "make the test data of fake.name() and its like from `NUMBER` (default: a new one each run)")
 	cmd.Flags().BoolVar(&flags.plan, "plan", false, "print what the run would create and read on each broker, and do nothing")
 	cmd.Flags().BoolVarP(&flags.verbose, "verbose", "v", false, "log what happens on the brokers, to standard error")
@@ -95,7 +99,7 @@ func (a *app) run(ctx context.Context, files []string, flags *runFlags) error {
 	reports := a.newReporter(plan)
 	for i, flow := range loaded {
 		plan.repeat, flags.whole = "flowcheck run "+shellWord(files[i]), plan.whole()
-		if err = a.runFlow(ctx, flow, flags, reports); err != nil {
+		if err = a.runFlow(ctx, files[i], flow, flags, reports); err != nil {
 			break
 		}
 	}
@@ -118,6 +122,9 @@ func (f *runFlags) check(files []string) error {
 	}
 	if f.record != "" && len(files) > 1 {
 		return errors.New("--record keeps one flow: give one flow file")
+	}
+	if f.repro != "" && f.record == "-" {
+		return errors.New("--repro reads the recording of the run: give --record a file, or leave it out")
 	}
 	return knownProbes(f.probes)
 }
@@ -175,11 +182,11 @@ func knownProbes(names []string) error {
 // runFlow runs one flow and reports it. What keeps it from being judged, such as
 // a broker that is down, is told and reported as unknown, and does not keep the
 // next flow from its run.
-func (a *app) runFlow(ctx context.Context, flow *flows.Flow, flags *runFlags, reports *reporter) error {
+func (a *app) runFlow(ctx context.Context, file string, flow *flows.Flow, flags *runFlags, reports *reporter) error {
 	if len(flags.only) > 0 && len(onlyOf(flags.only, flow)) == 0 {
 		return nil // the names belong to another of the flows
 	}
-	result, stats, err := a.judgeFlow(ctx, flow, flags)
+	result, stats, err := a.judgeRepro(ctx, file, flow, flags, reports)
 	var f *failure
 	switch {
 	case err == nil:
@@ -192,6 +199,38 @@ func (a *app) runFlow(ctx context.Context, flow *flows.Flow, flags *runFlags, re
 	}
 	fmt.Fprintf(a.err, "flowcheck: %s: %v\n", flow.Name, err)
 	return trouble(reports.addUnjudged(flow, onlyOf(flags.only, flow), err))
+}
+
+// judgeRepro runs one flow, and leaves what repeats its failures, where that is
+// asked for.
+func (a *app) judgeRepro(ctx context.Context, file string, flow *flows.Flow, flags *runFlags, reports *reporter) (*flows.Result, *scenarios.Stats, error) {
+	reports.plan.repros = nil
+	if flags.repro == "" {
+		return a.judgeFlow(ctx, flow, flags)
+	}
+	tape, temporary, err := flags.tapeOf(flags.repro)
+	if err != nil {
+		return nil, nil, input(fmt.Errorf("--repro: %w", err))
+	}
+	if temporary {
+		defer os.Remove(tape)
+	}
+	recorded := *flags
+	recorded.record, recorded.whole = tape, true
+	result, stats, err := a.judgeFlow(ctx, flow, &recorded)
+	if err != nil {
+		return result, stats, err
+	}
+	r := &repro{app: a, dir: flags.repro, file: file, recording: tape, flow: flow, flags: flags.flow, taken: reports.taken}
+	var notes []string
+	if reports.plan.repros, notes, err = r.write(ctx, result); err != nil {
+		return result, stats, err
+	}
+	result.Warnings = append(result.Warnings, notes...)
+	for _, one := range reports.plan.repros {
+		fmt.Fprintf(a.err, "flowcheck: to repeat it: flowcheck run %s\n", shellWord(one.Flow))
+	}
+	return result, stats, nil
 }
 
 // judgeFlow runs one flow.
