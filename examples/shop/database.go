@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -60,6 +61,8 @@ type row struct {
 	lane lane
 	to   string // topic or exchange
 	key  string // Kafka's key, the routing key, or the message group
+	// order is what keeps the order of the rows that have it; "": the key.
+	order string
 	// dedup is the deduplication id on a FIFO topic.
 	dedup   string
 	noKey   bool
@@ -77,12 +80,12 @@ const (
 )
 
 // strands are how many relays a lane has; what has the same key keeps its order.
-var strands = map[lane]uint32{laneEvents: 1, laneTasks: 1, laneMails: 4}
+var strands = map[lane]uint32{laneEvents: 4, laneTasks: 4, laneMails: 8}
 
 // strand of a lane that a row is in.
 func (r *row) strand() uint32 {
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(r.key)) // a hash takes everything
+	_, _ = h.Write([]byte(cmp.Or(r.order, r.key))) // a hash takes everything
 	return h.Sum32() % strands[r.lane]
 }
 

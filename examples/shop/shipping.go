@@ -55,7 +55,7 @@ func (s *Shop) shipped(p *payment, i int, l line) row {
 	if s.has(bugRoute) {
 		key = "parcel." + country(p.ShipTo)
 	}
-	return row{lane: laneTasks, to: exchangeShipping, key: key, body: encode(shipment{
+	return row{lane: laneTasks, to: exchangeShipping, key: key, order: p.OrderID, body: encode(shipment{
 		ShipmentID: fmt.Sprintf("shp-%s-%d", name, i+1), Tenant: p.Tenant, OrderID: p.OrderID, Line: i + 1, Of: len(p.Lines),
 		SKU: l.SKU, Carrier: "POST", ShipTo: p.ShipTo,
 	})}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,12 +40,14 @@ type environment struct {
 	brokers        shop.Environment
 	behind         shop.Environment // the brokers, seen through flowcheck's proxies
 	ofFlowcheck    []string         // variables
+	cut            time.Duration
+	copies         int
 	stretch        float64
 }
 
 // prepare makes the environment; the function undoes it.
 func prepare(ctx context.Context, c config) (e *environment, undo func(), err error) {
-	e = &environment{program: c.program, flows: c.flows, stretch: c.stretch, brokers: shop.Environment{
+	e = &environment{program: c.program, flows: c.flows, stretch: c.stretch, copies: c.copies, cut: time.Duration(float64(c.cut) * c.stretch), brokers: shop.Environment{
 		Kafka: os.Getenv(envKafka), Rabbit: os.Getenv(envRabbitMQ), AWSEndpoint: os.Getenv(envMinistack),
 	}}
 	if e.brokers.Kafka == "" || e.brokers.Rabbit == "" || e.brokers.AWSEndpoint == "" {
@@ -192,12 +195,55 @@ func flowFiles(c config) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		text = []byte(longer(string(text), c.stretch) + calls)
-		if err := os.WriteFile(filepath.Join(dir, filepath.Base(f)), text, 0o600); err != nil {
-			return "", err
+		one := longer(string(text), c.stretch) + calls
+		for name, text := range map[string]string{"": one, sideBySide: copied(one, c.copies)} {
+			if err := os.WriteFile(filepath.Join(dir, name+filepath.Base(f)), []byte(text), 0o600); err != nil {
+				return "", err
+			}
 		}
 	}
 	return dir, nil
+}
+
+// sideBySide is how the names of the flow files begin whose scenarios are in copies.
+const sideBySide = "copies-"
+
+// Parts of the flow files, as they are written.
+var (
+	scenarioName = regexp.MustCompile(`(?m)^  - name: .*\n`)
+	caseList     = regexp.MustCompile(`(?m)^    cases: \[ (.*) \]\n`)
+	oneCase      = regexp.MustCompile(`\{ ([^}]*) \}`)
+)
+
+// copied has each scenario of a flow file run n times: in as many cases, or in as
+// many of each case that it has.
+func copied(text string, n int) string {
+	starts := scenarioName.FindAllStringIndex(text, -1)
+	if len(starts) == 0 {
+		return text
+	}
+	var b strings.Builder
+	b.WriteString(text[:starts[0][0]])
+	for i, at := range starts {
+		end := len(text)
+		if i+1 < len(starts) {
+			end = starts[i+1][0]
+		}
+		name, rest := text[at[0]:at[1]], text[at[1]:end]
+		cases := []string{"{ }"}
+		if has := caseList.FindStringSubmatch(rest); has != nil {
+			cases, rest = oneCase.FindAllString(has[1], -1), caseList.ReplaceAllString(rest, "")
+		}
+		var all []string
+		for _, c := range cases {
+			for k := range n {
+				all = append(all, strings.Replace(c, "{ ", fmt.Sprintf("{ copy: %d, ", k+1), 1))
+			}
+		}
+		list := strings.ReplaceAll(strings.Join(all, ", "), ", }", " }")
+		fmt.Fprintf(&b, "%s    cases: [ %s ]\n%s", name, list, rest)
+	}
+	return b.String()
 }
 
 // longer stretches each time of a flow file.

@@ -4,6 +4,7 @@
 //
 //	matrix run [-shard 1/3] [-results FILE]    runs what the file does not have yet
 //	matrix table FILE…                         prints what was found, missed and falsely accused
+//	matrix table -markdown DOC FILE…           the same into a document, after its mark
 //
 // The way of the data: shops → cells (a shop and a flow) → flowcheck run → results, a
 // line of JSON each → table. With -load a busy loop runs on each core and every
@@ -41,10 +42,12 @@ func command(ctx context.Context, args []string) error {
 			return err
 		}
 		return run(ctx, c)
+	case len(args) > 3 && args[0] == "table" && args[1] == "-markdown":
+		return writeDocument(args[2], args[3:])
 	case len(args) > 1 && args[0] == "table":
-		return printTable(args[1:])
+		return printTable(os.Stdout, args[1:])
 	default:
-		return errors.New("usage: matrix run [flags], or matrix table FILE…")
+		return errors.New("usage: matrix run [flags], or matrix table [-markdown DOC] FILE…")
 	}
 }
 
@@ -52,7 +55,8 @@ func command(ctx context.Context, args []string) error {
 type config struct {
 	program, flows, results string
 	shard, shards           int
-	rounds                  int
+	rounds, copies          int
+	cut                     time.Duration
 	only, flow, probe       string
 	budget                  time.Duration
 	load                    bool
@@ -70,6 +74,8 @@ func parse(args []string) (c config, err error) {
 	f.StringVar(&c.results, "results", "bin/matrix.jsonl", "the file of the results; what it has is not run again")
 	shard := f.String("shard", "1/1", "which part of the matrix to run, as `I/N`")
 	f.IntVar(&c.rounds, "rounds", 50, "how often the correct shop is tried")
+	f.IntVar(&c.copies, "copies", 5, "how many of these are side by side: each scenario is run in as many cases")
+	f.DurationVar(&c.cut, "cut-for", 500*time.Millisecond, "how long the probe cut disturbs a connection, before it is stretched")
 	f.StringVar(&c.only, "only", "", "one bug, or none, instead of all")
 	f.StringVar(&c.flow, "flow", "", "one flow instead of all")
 	f.StringVar(&c.probe, "probe", "", "these probes, as flowcheck run takes them, instead of all")
@@ -85,6 +91,9 @@ func parse(args []string) (c config, err error) {
 	}
 	if _, err := fmt.Sscanf(*shard, "%d/%d", &c.shard, &c.shards); err != nil || c.shard < 1 || c.shard > c.shards {
 		return c, fmt.Errorf("-shard %s: I/N, I from 1 to N", *shard)
+	}
+	if c.copies < 1 || c.cut <= 0 {
+		return c, errors.New("-copies and -cut-for are positive")
 	}
 	if c.rounds < 0 || c.stretch < 1 || c.delay < 0 {
 		return c, errors.New("-rounds and -delay are not negative, -stretch is at least 1")

@@ -15,7 +15,7 @@ func TestShardsAreTheMatrix(t *testing.T) {
 	seen := map[cell]int{}
 	done := map[cell]bool{{Mode: plain, Bug: "no-dedup", Flow: "billing", Round: 1}: true, {Mode: plain, Flow: "mail", Round: 7}: true}
 	for shard := 1; shard <= 3; shard++ {
-		for _, v := range plan(config{shard: shard, shards: 3, rounds: 12}, done) {
+		for _, v := range plan(config{shard: shard, shards: 3, rounds: 12, copies: 1}, done) {
 			for _, c := range v.cells {
 				if seen[c]++; c.Bug != v.bug.Name {
 					t.Errorf("%v on a shop with %q", c, v.bug.Name)
@@ -32,7 +32,7 @@ func TestShardsAreTheMatrix(t *testing.T) {
 			t.Errorf("%v %d times", c, n)
 		}
 	}
-	for _, v := range plan(config{shard: 1, shards: 1, slice: true}, nil) {
+	for _, v := range plan(config{shard: 1, shards: 1, slice: true, copies: 1}, nil) {
 		if len(v.cells) != 1 || v.cells[0].Flow != flowOf(v.bug) {
 			t.Errorf("the slice of %s: %v", v.bug.Name, v.cells)
 		}

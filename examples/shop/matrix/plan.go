@@ -19,15 +19,13 @@ type cell struct {
 	Mode string `json:"mode"`
 	// Bug is the name of the shop's bug; "" is the correct shop, which is tried in
 	// several rounds.
-	Bug   string `json:"bug"`
-	Flow  string `json:"flow"`
-	Round int    `json:"round"`
+	Bug  string `json:"bug"`
+	Flow string `json:"flow"`
+	// Round is the first of the rounds that are tried side by side.
+	Round int `json:"round"`
 	// Probe is what is tried; "" is all of them.
 	Probe string `json:"probe,omitempty"`
 }
-
-// roundsOfVisit are how many rounds one correct shop lives for.
-const roundsOfVisit = 5
 
 // plan lists the shard's visits, without the cells that are done.
 func plan(c config, done map[cell]bool) []visit {
@@ -35,19 +33,15 @@ func plan(c config, done map[cell]bool) []visit {
 	for _, bug := range sample(c) {
 		visits = append(visits, visit{bug: bug, cells: cellsOf(c, bug)})
 	}
-	for round := 0; round < c.rounds; round += roundsOfVisit {
-		v := visit{}
-		for r := round; r < min(round+roundsOfVisit, c.rounds); r++ {
-			if c.slice {
-				bug := sample(c)[r%len(sample(c))]
-				v.cells = append(v.cells, cell{c.mode(), "", flowOf(bug), r + 1, probeOf(bug)})
-				continue
-			}
-			for _, flow := range shop.FlowNames() {
-				v.cells = append(v.cells, cell{c.mode(), "", flow, r + 1, ""})
-			}
+	for round := 0; round < c.rounds; round += c.copies {
+		if c.slice {
+			bug := sample(c)[round%len(sample(c))]
+			visits = append(visits, visit{cells: []cell{{c.mode(), "", flowOf(bug), round + 1, probeOf(bug)}}})
+			continue
 		}
-		visits = append(visits, v)
+		for _, flow := range shop.FlowNames() {
+			visits = append(visits, visit{cells: []cell{{c.mode(), "", flow, round + 1, ""}}})
+		}
 	}
 	var mine []visit
 	for i, v := range visits {

@@ -24,8 +24,12 @@ const cellTimeout = 10 * time.Minute
 // result is what came of a cell.
 type result struct {
 	cell
-	Exit int     `json:"exit"`
-	Took float64 `json:"took"` // seconds
+	Exit int `json:"exit"`
+	// Began is when it began, Took how many seconds it took.
+	Began time.Time `json:"began"`
+	Took  float64   `json:"took"`
+	// Rounds is how often each scenario was run, with all its probes.
+	Rounds int `json:"rounds"`
 	// Verdicts are those of each scenario, and of each of its probes as
 	// "scenario / probe".
 	Verdicts map[string]string `json:"verdicts"`
@@ -119,16 +123,18 @@ func (e *environment) open(ctx context.Context, c cell) (r result, err error) {
 
 // try runs flowcheck once.
 func (e *environment) try(ctx context.Context, c cell, control string) result {
-	r := result{cell: c}
+	r := result{cell: c, Began: time.Now(), Rounds: 1}
 	ctx, cancel := context.WithTimeout(ctx, cellTimeout)
 	defer cancel()
+	if c.Bug == "" {
+		r.Rounds = e.copies
+	}
 	cmd := exec.CommandContext(ctx, e.program, e.arguments(c)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	cmd.Env = append(os.Environ(), append(e.ofFlowcheck, "SHOP="+control)...)
-	began := time.Now()
 	err := cmd.Run()
-	r.Took = time.Since(began).Seconds()
+	r.Took = time.Since(r.Began).Seconds()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		r.Error = err.Error()
@@ -145,7 +151,17 @@ func (e *environment) try(ctx context.Context, c cell, control string) result {
 }
 
 func (e *environment) arguments(c cell) []string {
-	return []string{"run", filepath.Join(e.flows, c.Flow+".flow.yaml"), "--report", "json=-", "--probe", cmp.Or(c.Probe, "all")}
+	return []string{
+		"run", filepath.Join(e.flows, e.file(c)), "--report", "json=-", "--probe", cmp.Or(c.Probe, "all"), "--fail-fast", "--cut-for", e.cut.String(),
+	}
+}
+
+// file is the flow file of a cell: the correct shop is tried in copies.
+func (e *environment) file(c cell) string {
+	if c.Bug == "" {
+		return sideBySide + c.Flow + ".flow.yaml"
+	}
+	return c.Flow + ".flow.yaml"
 }
 
 // read takes the verdicts from a report.

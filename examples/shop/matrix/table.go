@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/flowcheck/flowcheck/examples/shop"
 )
@@ -15,9 +16,31 @@ import (
 // plain is the mode without load or delay, to which the others are compared.
 const plain = "plain"
 
+// documentMark stands in a document before what writeDocument replaces.
+const documentMark = "<!-- What follows is written by matrix table -markdown. -->\n"
+
+// writeDocument writes the tables into a document, in the place of all that comes
+// after its mark.
+func writeDocument(name string, files []string) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	before, _, ok := strings.Cut(string(text), documentMark)
+	if !ok {
+		return fmt.Errorf("%s has no line %s", name, strings.TrimSpace(documentMark))
+	}
+	var tables strings.Builder
+	tableErr := printTable(&tables, files)
+	if tables.Len() == 0 {
+		return tableErr
+	}
+	return errors.Join(tableErr, os.WriteFile(name, []byte(before+documentMark+"\n"+strings.TrimRight(tables.String(), "\n")+"\n"), 0o644))
+}
+
 // printTable reads the results of all shards, and prints them as Markdown. It fails
 // where a bug was missed, a flow falsely accused, or a verdict changed.
-func printTable(files []string) error {
+func printTable(w io.Writer, files []string) error {
 	var all []result
 	for _, f := range files {
 		results, err := readResults(f)
@@ -29,7 +52,7 @@ func printTable(files []string) error {
 	if len(all) == 0 {
 		return errors.New("no results: matrix run makes them")
 	}
-	if wrong := writeTable(os.Stdout, all); wrong > 0 {
+	if wrong := writeTable(w, all); wrong > 0 {
 		return fmt.Errorf("%d results are not as they should be", wrong)
 	}
 	return nil
@@ -54,7 +77,7 @@ func writeTable(w io.Writer, all []result) (wrong int) {
 
 func writeMode(w io.Writer, mode string, results []result) (wrong int) {
 	found, missed := 0, 0
-	fmt.Fprintf(w, "### Bugs, %s\n\n| bug | what is wrong | flow | takes | found as | found by |\n|---|---|---|---|---|---|\n", mode)
+	fmt.Fprintf(w, "## %s\n\n%s\n\n| bug | what is wrong | flow | takes | found as | found by |\n|---|---|---|---|---|---|\n", title(mode), when(results))
 	for _, bug := range shop.Bugs {
 		i := slices.IndexFunc(results, func(r result) bool { return r.Bug == bug.Name && r.Flow == flowOf(bug) })
 		if i < 0 {
@@ -85,6 +108,25 @@ func writeMode(w io.Writer, mode string, results []result) (wrong int) {
 		fmt.Fprintln(w)
 	}
 	return missed + len(alarms)
+}
+
+func title(mode string) string { return strings.ToUpper(mode[:1]) + mode[1:] }
+
+// when says when the results were made, and how long that took.
+func when(results []result) string {
+	first, last, took := results[0].Began, results[0].Began, 0.0
+	for i := range results {
+		r := &results[i]
+		if r.Began.Before(first) {
+			first = r.Began
+		}
+		if end := r.Began.Add(time.Duration(r.Took * float64(time.Second))); end.After(last) {
+			last = end
+		}
+		took += r.Took
+	}
+	return fmt.Sprintf("%s: %d runs of flowcheck, %.0f minutes from the first to the last, %.0f minutes one after the other.",
+		first.UTC().Format("2 January 2006, 15:04 UTC"), len(results), last.Sub(first).Minutes(), took/60)
 }
 
 func takes(bug shop.Bug) string {
@@ -140,10 +182,10 @@ func falseAlarms(results []result) []string {
 	return all
 }
 
-// countSound counts the sound cells and their verdicts, and the rounds of the
-// correct shop that have all flows.
+// countSound counts the sound cells and their verdicts, and how often the correct
+// shop was tried with every flow.
 func countSound(results []result) (cells, verdicts, rounds int) {
-	flows := map[int]int{}
+	times := map[string]int{}
 	for i := range results {
 		r := &results[i]
 		if !r.sound() {
@@ -156,20 +198,18 @@ func countSound(results []result) (cells, verdicts, rounds int) {
 			}
 		}
 		if r.Bug == "" {
-			flows[r.Round]++
+			times[r.Flow] += max(1, r.Rounds)
 		}
 	}
-	for _, n := range flows {
-		if n == len(shop.FlowNames()) {
-			rounds++
-		}
+	if len(times) == len(shop.FlowNames()) {
+		rounds = slices.Min(slices.Collect(maps.Values(times)))
 	}
 	return cells, verdicts, rounds
 }
 
 // writeChanges compares the verdicts of a mode with those of plain runs.
 func writeChanges(w io.Writer, mode string, before, after []result) (changed int) {
-	fmt.Fprintf(w, "### Verdicts that changed, %s\n\n", mode)
+	fmt.Fprintf(w, "### Verdicts that changed: %s\n\n", mode)
 	compared := 0
 	for i := range after {
 		r := &after[i]
