@@ -182,3 +182,34 @@ func TestNothingToLearn(t *testing.T) {
 		}
 	}
 }
+
+// TestForeignSystems: of systems that are not ours comes a flow that their traffic
+// passes, and that ties it as they do. How the recordings were made stands in
+// docs/learn.md.
+func TestForeignSystems(t *testing.T) {
+	for name, want := range map[string]struct {
+		chains int
+		text   []string
+	}{
+		"celery/celery.jsonl": {40, []string{
+			`headers["parent_id"]`, "ship: [ reserve, charge, ship ]    # 32 of 40 chains", "refuse: [ reserve, charge, refuse ]    # 8 of 40 chains",
+		}},
+		"watermill/watermill.jsonl": {40, []string{"dead-letters: events"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := os.ReadFile("testdata/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := learnt(t, string(text))
+			if l.Result.State != flows.Pass || l.Result.Chains.Total != want.chains {
+				t.Errorf("%v: %+v\n%s", l.Result.State, l.Result.Chains, l.Text)
+			}
+			for _, part := range want.text {
+				if !strings.Contains(l.Text, part) {
+					t.Errorf("no %q in\n%s", part, l.Text)
+				}
+			}
+		})
+	}
+}

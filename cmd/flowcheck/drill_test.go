@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -151,5 +152,57 @@ func TestReplayStopsAtALimit(t *testing.T) {
 	code, r, errs = drilled(t, "parks-sound-shipments", "--ids", "fresh", "--rate", "20/s", "--max-dead", "1")
 	if code != exitFail || len(r.Unknowns) == 0 {
 		t.Errorf("--max-dead 1: exit code %d: %+v\n%s", code, r.Unknowns, errs)
+	}
+}
+
+// TestLearnLive taps the channels of a file that says nothing else, while the shop
+// works, and learns a flow from what goes by.
+func TestLearnLive(t *testing.T) {
+	t.Parallel()
+	e, err := startEmbedded(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := e.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	file := write(t, "channels.flow.yaml", `flowcheck: 1
+flow: live
+brokers: { events: "`+e.urls["events"]+`" }
+channels:
+  # what is tapped
+  orders:   { broker: events, topic: orders }
+  payments: { broker: events, topic: payments }
+`)
+	var out, errs output
+	a := processApp()
+	a.out, a.err, a.isTerminal, a.adapters = &out, &errs, false, e.adapters()
+	kept := filepath.Join(t.TempDir(), "kept.jsonl")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	learning, stop := context.WithCancel(ctx)
+	defer stop()
+	code := make(chan int, 1)
+	go func() {
+		code <- execute(learning, []string{"learn", "--live", "1m", file, "--keep", kept}, a)
+	}()
+	await(t, "it records", func() bool { return strings.Contains(errs.String(), "recording to") })
+	b := processApp()
+	b.out, b.err, b.isTerminal, b.adapters = io.Discard, io.Discard, false, e.adapters()
+	args := []string{"replay", "../../examples/shop/order.flow.yaml", shopTraffic, "--same-target", "--ids", "fresh", "--rate", "unlimited"}
+	for name, url := range e.urls {
+		args = append(args, "--broker", name+"="+url)
+	}
+	if got := execute(ctx, args, b); got != exitPass {
+		t.Errorf("the replay ends with %d", got)
+	}
+	stop() // as Ctrl-C does
+	if got := <-code; got != exitPass || !strings.Contains(out.String(), "order: body.orderId") || !strings.Contains(errs.String(), "33 chains, 33 pass") {
+		t.Errorf("exit code %d: %s%s", got, &out, &errs)
+	}
+	if !strings.Contains(fileText(kept), `"channel":"payments"`) {
+		t.Error("the recording is not kept")
 	}
 }

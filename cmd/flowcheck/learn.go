@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,17 +23,23 @@ type learnFlags struct {
 	name     string
 	messages int
 	force    bool
+	live     time.Duration
+	keep     string
+	flow     flowFlags
 }
 
 func newLearn(a *app) *cobra.Command {
 	var flags learnFlags
 	cmd := &cobra.Command{
-		Use:   "learn RECORDING",
+		Use:   "learn RECORDING | learn --live D FLOW",
 		Short: "Write a first flow file from recorded traffic",
 		Long: `Write a first flow file from recorded traffic: channels, the ids that tie messages,
 steps by what says what a message is, their order, counts and deadlines, outcomes
 with their shares, sequences, dead letters. Each guess stands with its evidence, as
 a comment. The traffic passes what comes out; what it contradicts is taken back.
+
+With --live the traffic of so long is tapped first, as record does: FLOW then names
+brokers and channels, and needs no more.
 
 It is a beginning: names are what the traffic calls things, and chance is not
 always told from law.
@@ -39,10 +47,24 @@ always told from law.
 Exit code 0 when the traffic passes, 1 when it has faults that no guess explains,
 2 bad input, 3 when there is nothing to learn from, or it ends too early.`,
 		Example: `  flowcheck learn day.jsonl -o first.flow.yaml
-  flowcheck learn day.jsonl.zst --name order-fulfilment > first.flow.yaml`,
-		Args: takes("RECORDING", 1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.learn(cmd.Context(), args[0], &flags) },
+  flowcheck learn day.jsonl.zst --name order-fulfilment > first.flow.yaml
+  flowcheck learn --live 5m channels.flow.yaml -o first.flow.yaml --keep day.jsonl`,
+		Args: takes("RECORDING, or a FLOW with --live", 1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case cmd.Flags().Changed("live") && flags.live <= 0:
+				return input(fmt.Errorf("--live %v: it must be longer than nothing", flags.live))
+			case flags.live > 0:
+				return a.learnLive(cmd.Context(), args[0], &flags)
+			case flags.keep != "":
+				return input(errors.New("--keep goes with --live"))
+			}
+			return a.learn(cmd.Context(), args[0], &flags)
+		},
 	}
+	flags.flow.register(cmd)
+	cmd.Flags().DurationVar(&flags.live, "live", 0, "tap the channels of the flow file for so long, such as 5m, and learn from that")
+	cmd.Flags().StringVar(&flags.keep, "keep", "", "with --live: keep the recording in `FILE`")
 	cmd.Flags().StringVarP(&flags.out, "output", "o", "-", "write the flow file to `FILE`; - is standard output")
 	cmd.Flags().StringVar(&flags.name, "name", "", "the flow's `NAME`; by default the recording's")
 	cmd.Flags().IntVar(&flags.messages, "messages", learn.DefaultMessages, "how many messages are learnt from at most")
@@ -83,6 +105,60 @@ func (a *app) learn(ctx context.Context, recording string, flags *learnFlags) er
 	default:
 		return nil
 	}
+}
+
+// judging finds the parts of a flow file that say what is judged, channelName the
+// first channel of one that has none.
+var (
+	judging     = regexp.MustCompile(`(?m)^["']?(steps|rules)["']?\s*:`)
+	channelName = regexp.MustCompile(`(?m)^["']?channels["']?\s*:\s*(?:#.*)?(?:\s*#.*\n|\s)*\{?\s*["']?([A-Za-z_][\w-]*)`)
+)
+
+// learnLive records the channels of a flow file, and learns from that. Ctrl-C ends
+// the recording early.
+func (a *app) learnLive(ctx context.Context, file string, flags *learnFlags) error {
+	flow, err := a.loadChannels(file, &flags.flow)
+	if err != nil {
+		return err
+	}
+	name := flags.keep
+	if name == "" {
+		dir, err := os.MkdirTemp("", "flowcheck-learn-")
+		if err != nil {
+			return trouble(err)
+		}
+		defer os.RemoveAll(dir)
+		name = filepath.Join(dir, "live.jsonl")
+	}
+	quiet := *a
+	quiet.out = a.err // standard output is the flow file's
+	if err := quiet.record(ctx, flow, recordPlan{file: name, length: flags.live}); err != nil {
+		return err
+	}
+	return a.learn(context.WithoutCancel(ctx), name, flags)
+}
+
+// loadChannels loads a flow file that may say nothing but brokers and channels.
+func (a *app) loadChannels(file string, flags *flowFlags) (*flows.Flow, error) {
+	opts, err := a.options(flags)
+	if err != nil {
+		return nil, input(err)
+	}
+	text, err := readBounded(file)
+	if err != nil {
+		return nil, input(err)
+	}
+	if first := channelName.FindSubmatch(text); first != nil && !judging.Match(text) {
+		text = fmt.Appendf(text, "\nrules: [ { never: { channel: %s, when: 'false' } } ]\n", first[1])
+	}
+	flow, errs := flows.Load(file, text, opts)
+	if err := a.printErrors(file, errs); err != nil {
+		return nil, err
+	}
+	if err := a.checkChannels(file, flow); err != nil {
+		return nil, err
+	}
+	return flow, checkBrokers(flags, flow)
 }
 
 // writeFlow writes the file, but over none that is there.

@@ -1,0 +1,114 @@
+package replay_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/brokers/kafka"
+	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/internal/testbroker"
+	"github.com/flowcheck/flowcheck/message"
+	"github.com/flowcheck/flowcheck/replay"
+)
+
+// benchShipments, of benchKeys keys, are sent in each round.
+const (
+	benchShipments = 500_000
+	benchKeys      = 10_000
+)
+
+// BenchmarkSendToKafka sends triggers of 400 bytes to a real Kafka, as fast as it
+// takes them, and then reads them back: the order within each key has to be kept.
+func BenchmarkSendToKafka(b *testing.B) {
+	addr := testbroker.Kafka(b)
+	f := loadFlow(b, flowFile)
+	topic := fmt.Sprintf("replay-%d", time.Now().UnixNano())
+	admin, err := sarama.NewClusterAdmin([]string{addr}, sarama.NewConfig())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer admin.Close()
+	if err := admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: 4, ReplicationFactor: 1}, false); err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = admin.DeleteTopic(topic) }()
+	publisher, err := kafka.Adapter().OpenPublisher(b.Context(), brokers.Config{Name: "b", URL: "kafka://" + addr, RunID: "bench"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer publisher.Close()
+	p := &replay.Plan{Flow: f, Chains: []replay.Chain{{}}}
+	padding := strings.Repeat("x", 350)
+	for i := range benchShipments {
+		key := i % benchKeys
+		p.Shipments = append(p.Shipments, replay.Shipment{
+			Trigger: flows.Trigger{Message: message.Message{
+				Key: fmt.Appendf(nil, "key-%d", key), Payload: fmt.Appendf(nil, `{"order":"o-%07d","n":"%s"}`, i, padding),
+			}},
+			Number: i + 1, Lane: uint64(key),
+		})
+	}
+	s := &replay.Sender{
+		Plan: p, Publishers: map[int]brokers.Publisher{0: publisher}, Channels: []brokers.Channel{{Name: "orders", Topic: topic}, {}}, Run: "bench", Now: time.Now,
+	}
+	for b.Loop() {
+		if err := s.Send(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(benchShipments)*float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+	checkOrder(b, addr, topic, b.N*benchShipments)
+}
+
+// checkOrder reads the topic: within a key, numbers may only go back where a round
+// begins anew.
+func checkOrder(b *testing.B, addr, topic string, want int) {
+	b.Helper()
+	consumer, err := sarama.NewConsumer([]string{addr}, sarama.NewConfig())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer consumer.Close()
+	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
+	defer cancel()
+	all := make(chan *sarama.ConsumerMessage, 1024)
+	for partition := range int32(4) {
+		pc, err := consumer.ConsumePartition(topic, partition, sarama.OffsetOldest)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer pc.AsyncClose()
+		go func() {
+			for m := range pc.Messages() {
+				select {
+				case all <- m:
+				case <-ctx.Done():
+				}
+			}
+		}()
+	}
+	last, back := map[string]string{}, map[string]int{}
+	for range want {
+		select {
+		case m := <-all:
+			key, value := string(m.Key), string(m.Value[:len(`{"order":"o-0000000`)])
+			if value <= last[key] {
+				back[key]++
+			}
+			last[key] = value
+		case <-ctx.Done():
+			b.Fatal("not all of it is there")
+		}
+	}
+	for key, n := range back {
+		if n != b.N-1 {
+			b.Fatalf("%s went back %d times in %d rounds", key, n, b.N)
+		}
+	}
+}
