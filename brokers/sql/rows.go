@@ -171,7 +171,7 @@ func toJSON(v any, databaseType string) ([]byte, error) {
 			return json.Marshal(v.Format(time.DateOnly))
 		}
 		return json.Marshal(v.Format(time.RFC3339Nano))
-	case float64, float32, int64, int32, int16, bool:
+	case float64, float32, int64, int32, int16, uint64, bool:
 		if b, err := json.Marshal(v); err == nil {
 			return b, nil
 		}

@@ -39,7 +39,7 @@ func (o Options) home() string {
 
 // Broker is a running broker. Its methods may be called from any goroutine.
 type Broker struct {
-	Name       string // "kafka", "rabbitmq", "ministack", "elasticmq" or "postgres"
+	Name       string // "kafka", "rabbitmq", "ministack", "elasticmq", "mariadb" or "postgres"
 	URL        string // Kafka: host:port; RabbitMQ: amqp URL with the login; else: http URL
 	Management string // RabbitMQ: http URL of the management API, with the login; else ""
 	Stream     string // RabbitMQ: host:port of the stream protocol; else ""

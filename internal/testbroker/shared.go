@@ -20,6 +20,7 @@ const (
 	EnvMinistack    = "FLOWCHECK_TEST_MINISTACK"           // http URL
 	EnvElasticMQ    = "FLOWCHECK_TEST_ELASTICMQ"           // http URL
 	EnvPostgres     = "FLOWCHECK_TEST_POSTGRES"            // postgres URL
+	EnvMariaDB      = "FLOWCHECK_TEST_MARIADB"             // mysql URL
 	EnvHome         = "FLOWCHECK_TEST_HOME"                // directory with installed brokers
 	EnvNoSkip       = "FLOWCHECK_NO_SKIP"                  // "1": a test that lacks its broker fails
 )
@@ -79,6 +80,12 @@ func FindChromium() (path string, err error) {
 		}
 	}
 	return "", err
+}
+
+// MariaDB is the URL, login included, of the MariaDB that all tests share.
+func MariaDB(t testing.TB) string {
+	t.Helper()
+	return shared(t, EnvMariaDB, "mariadb")
 }
 
 func shared(t testing.TB, env, broker string) string {

@@ -20,7 +20,7 @@ func (v *verdict) Fatalf(format string, args ...any) { v.failed = fmt.Sprintf(fo
 
 func TestSharedBrokers(t *testing.T) {
 	brokers := map[string]func(testing.TB) string{
-		EnvKafka: Kafka, EnvRabbitMQ: RabbitMQ, EnvManagement: Management, EnvMinistack: Ministack, EnvElasticMQ: ElasticMQ,
+		EnvKafka: Kafka, EnvRabbitMQ: RabbitMQ, EnvManagement: Management, EnvMinistack: Ministack, EnvElasticMQ: ElasticMQ, EnvMariaDB: MariaDB,
 	}
 	for env, broker := range brokers {
 		t.Run(env, func(t *testing.T) {

@@ -44,6 +44,7 @@ func kinds() []kind {
 		{"rabbitmq", []variable{{testbroker.EnvRabbitMQ, url}, {testbroker.EnvManagement, management}}, installRabbitMQ, testbroker.StartRabbitMQ},
 		{"ministack", []variable{{testbroker.EnvMinistack, url}}, installMinistack, testbroker.StartMinistack},
 		{"elasticmq", []variable{{testbroker.EnvElasticMQ, url}}, installElasticMQ, testbroker.StartElasticMQ},
+		{"mariadb", []variable{{testbroker.EnvMariaDB, url}}, installMariaDB, testbroker.StartMariaDB},
 		{"postgres", []variable{{testbroker.EnvPostgres, url}}, installPostgres, testbroker.StartPostgres},
 		{"chromium", nil, installChromium, nil},
 	}

@@ -106,6 +106,14 @@ func installChromium(ctx context.Context, home string) error {
 	return installPackage(ctx, home, "chromium")
 }
 
+// installMariaDB installs the server of Debian's package alone, without a service.
+func installMariaDB(ctx context.Context, home string) error {
+	if exists(testbroker.MariaDBServer) {
+		return nil
+	}
+	return installPackage(ctx, home, "mariadb-server-core")
+}
+
 // installPackage installs one of Debian's packages, which only root may, and has none of them start a service.
 func installPackage(ctx context.Context, home, name string) error {
 	remedy := "sudo apt-get install -y --no-install-recommends " + name

@@ -1,6 +1,6 @@
 // Command withbrokers runs a command with real brokers beside it:
 //
-//	go run ./internal/withbrokers [-only kafka,rabbitmq,ministack,elasticmq,postgres] -- CMD ARGS…
+//	go run ./internal/withbrokers [-only kafka,rabbitmq,ministack,elasticmq,mariadb,postgres] -- CMD ARGS…
 //
 // It installs what is missing where it may, starts the brokers on free ports of 127.0.0.1, puts their addresses
 // into the command's environment (see package testbroker), runs the command, stops the brokers, and exits with the
@@ -86,7 +86,7 @@ func parse(args []string, log io.Writer) ([]kind, []string, error) {
 		names := strings.Split(*only, ",")
 		wanted = slices.DeleteFunc(wanted, func(k kind) bool { return !slices.Contains(names, k.name) })
 		if len(wanted) != len(names) {
-			return nil, nil, fmt.Errorf("-only %s: the brokers are kafka, rabbitmq, ministack, elasticmq, postgres, chromium", *only)
+			return nil, nil, fmt.Errorf("-only %s: the brokers are kafka, rabbitmq, ministack, elasticmq, mariadb, postgres, chromium", *only)
 		}
 	}
 	return wanted, flags.Args(), nil
