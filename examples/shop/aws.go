@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
@@ -26,10 +27,13 @@ type awsMails struct {
 // region is where the shop is, unless an emulator is everywhere.
 const region = "eu-west-1"
 
+// attemptsOfAWS is how often a call is made before the shop tries again by itself.
+const attemptsOfAWS = 5
+
 // connectAWS connects the shop to SNS and SQS, or an emulator at endpoint.
 func connectAWS(ctx context.Context, endpoint string) (*awsMails, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region), config.WithRetryer(func() aws.Retryer {
-		return aws.NopRetryer{} // the shop tries again by itself, sooner
+		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attemptsOfAWS, 2*relayAgain })
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("shop: aws: %w", err)

@@ -70,7 +70,7 @@ func (s *Shop) bill(ctx context.Context, r record) error {
 		return s.poisoned(ctx, r, err)
 	}
 	if s.has(bugLate) {
-		if err := s.pause(ctx, 2300*time.Millisecond); err != nil {
+		if err := s.pause(ctx, 2050*time.Millisecond); err != nil {
 			return err
 		}
 	}

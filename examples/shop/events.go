@@ -85,8 +85,26 @@ func (e *events) createTopics() error {
 			return fmt.Errorf("shop: create the topic %s: %w", topic, err)
 		}
 	}
-	return e.client.RefreshMetadata(topics...)
+	return e.awaitTopics()
 }
+
+// awaitTopics waits until the broker knows topics that were created just now.
+func (e *events) awaitTopics() error {
+	ctx, cancel := context.WithTimeout(context.Background(), topicsWithin)
+	defer cancel()
+	for {
+		err := e.client.RefreshMetadata(topics...)
+		if err == nil {
+			return nil
+		}
+		if wait(ctx, relayAgain) != nil {
+			return fmt.Errorf("shop: kafka: %w", err)
+		}
+	}
+}
+
+// topicsWithin is how long a broker may take until it knows a new topic.
+const topicsWithin = 30 * time.Second
 
 func (e *events) close() error {
 	return errors.Join(e.producer.Close(), e.client.Close())

@@ -230,10 +230,10 @@ func (s *Shop) start(ctx context.Context) error {
 		return err
 	}
 	events.codings = s.cfg.Codings.Events
-	s.events, s.memo = events, newMemo()
 	if err := errors.Join(s.cfg.Tasks.Declare(ctx), s.cfg.Mails.Declare(ctx, s.mailOptions())); err != nil {
 		return errors.Join(err, events.close())
 	}
+	s.events, s.memo = events, newMemo()
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	ready := make(chan struct{}, 4)

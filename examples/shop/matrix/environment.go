@@ -72,8 +72,10 @@ func prepare(ctx context.Context, c config) (e *environment, undo func(), err er
 	undos = append(undos, func() { os.RemoveAll(e.flows) })
 	if c.load {
 		busy, cancel := context.WithCancel(ctx)
-		for range runtime.NumCPU() {
-			go spin(busy)
+		for core := range runtime.NumCPU() {
+			if core%c.shards == c.shard-1 { // one for each core, over all shards
+				go spin(busy)
+			}
 		}
 		undos = append(undos, cancel)
 	}

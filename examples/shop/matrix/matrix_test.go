@@ -80,6 +80,37 @@ func TestTable(t *testing.T) {
 	}
 }
 
+func TestCopied(t *testing.T) {
+	const flow = "timeout: 5s\nscenarios:\n  - name: a\n    send: { to: x }\n  - name: b\n    send: { to: y }\n    cases: [ { n: 1 }, { n: 2 } ]\n    probes: all\nsetup: []\n"
+	const want = "timeout: 5s\nscenarios:\n  - name: a\n    cases: [ { copy: 1 }, { copy: 2 } ]\n    send: { to: x }\n" +
+		"  - name: b\n    cases: [ { copy: 1, n: 1 }, { copy: 2, n: 1 }, { copy: 1, n: 2 }, { copy: 2, n: 2 } ]\n    send: { to: y }\n    probes: all\nsetup: []\n"
+	if got := copied(flow, 2); got != want {
+		t.Error(got)
+	}
+}
+
+// A document keeps what stands before the mark.
+func TestDocument(t *testing.T) {
+	dir := t.TempDir()
+	doc, results := filepath.Join(dir, "m.md"), filepath.Join(dir, "m.jsonl")
+	line := `{"mode":"plain","bug":"","flow":"mail","round":1,"began":"2026-11-22T10:00:00Z","took":60,"rounds":5,"verdicts":{"s":"pass"}}`
+	for name, text := range map[string]string{doc: "# Title\n" + documentMark + "old", results: line} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := command(t.Context(), []string{"table", "-markdown", doc, results}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(doc)
+	if err != nil || !strings.HasPrefix(string(text), "# Title\n"+documentMark+"\n## Plain\n\n22 November 2026, 10:00 UTC: 1 runs of flowcheck, 1 minutes") || strings.Contains(string(text), "old") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	if err := command(t.Context(), []string{"table", "-markdown", results, results}); err == nil || !strings.Contains(err.Error(), "has no line") {
+		t.Error(err)
+	}
+}
+
 func TestLonger(t *testing.T) {
 	const flow = "timeout: 5s # 3s\n  paid: { within: 2s, count: 1 }\n - latency: { p95: 4s, p99: 400ms }\n x-within: 1m"
 	const want = "timeout: 7500ms # 3s\n  paid: { within: 3000ms, count: 1 }\n - latency: { p95: 6000ms, p99: 600ms }\n x-within: 1m"
