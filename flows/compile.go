@@ -42,6 +42,7 @@ func (c *compiler) compile() {
 	f.Name, f.About = c.file.Flow.Value, c.file.About.Value
 	c.compileVars()
 	f.Settle = c.duration(c.file.Settle, DefaultSettle)
+	f.PartitionBy = c.file.PartitionBy.Value
 	f.Timeout = c.duration(c.file.Timeout, DefaultTimeout)
 	f.Remember = c.duration(c.file.Remember, DefaultRemember)
 	f.Skew = c.duration(c.file.Skew.Broker, DefaultSkew)

@@ -26,6 +26,7 @@ type Flow struct {
 	Brokers     []Broker
 	Channels    []Channel
 	IDs         []IDName
+	PartitionBy string // the name of an id that every step carries; "": not said
 	Steps       []Step
 	Outcomes    []Outcome
 	Rules       []Rule

@@ -49,6 +49,7 @@ type manifest struct {
 	Carry   string                       `json:"carry,omitempty"`
 	First   int                          `json:"first"` // the number of the first segment
 	Chains  flows.ChainCounts            `json:"chains"`
+	Sample  float64                      `json:"sample,omitempty"`
 	Brokers map[string]map[string]string `json:"brokers,omitempty"`
 }
 

@@ -46,6 +46,9 @@ type Config struct {
 	// Record is how long rotated journals are kept as recordings, beyond what is
 	// needed to go on; 0: not at all.
 	Record time.Duration
+	// Sample is the share of chains that are watched, by an id that every step
+	// carries; 0 is all.
+	Sample float64
 	// Status, if not nil, is kept up to date.
 	Status *Status
 	// Watchers are told what happens. They must not block for long.

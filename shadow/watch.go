@@ -28,6 +28,9 @@ type watch struct {
 	in      chan []message.Event
 	live    *flows.Live
 	learner *flows.Learner
+	sampler *flows.Sampler // nil: every chain is watched
+
+	unsampled *message.Mark // of the last message of which nothing can be said
 	journal *journal // nil: nothing is kept
 	writer  *writer
 	lag     lag
@@ -92,12 +95,18 @@ func (w *watch) open() error {
 		Started: w.began, Tell: w.tell, Released: w.released,
 		MaxChains: max(1, w.cfg.Limits.Chains/len(w.cfg.Flows)), MaxEntries: w.cfg.Limits.Entries,
 	}
+	if err := w.sample(); err != nil {
+		return err
+	}
 	if w.cfg.State == "" {
 		w.live = flows.NewLive(w.flow, live)
 		return nil
 	}
 	var err error
 	if w.journal, err = openJournal(flowDir(w.cfg.State, w.flow.Name), w.flow.Name, w.began); err != nil {
+		return err
+	}
+	if err = w.journal.sample(w.cfg.Sample); err != nil {
 		return err
 	}
 	live.Started = w.journal.manifest.Started
@@ -225,6 +234,12 @@ func (w *watch) new(batch []message.Event, at places) []message.Event {
 		if e.Observation != nil {
 			for _, m := range w.learner.Learn(context.Background(), e.Observation, w.cfg.Now()) {
 				kept = append(kept, message.Event{Mark: m})
+			}
+			if !w.sampled(e.Observation) {
+				if gap := w.unsampled; gap != nil {
+					kept = append(kept, message.Event{Mark: gap})
+				}
+				continue
 			}
 			e.Observation = w.flow.Masked(timely(e.Observation))
 			w.countOn(e.Observation)
@@ -394,6 +409,9 @@ func (w *watch) released(last correlate.Instant, outcome string, state flows.Sta
 // close ends the watch, once run has. Chains that are open are not judged: they
 // are open still.
 func (w *watch) close() {
+	if w.live == nil {
+		return // it could not be opened
+	}
 	if w.writer != nil {
 		if err := w.writer.close(); err != nil && w.err == nil {
 			w.err = err

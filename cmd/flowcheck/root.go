@@ -39,7 +39,7 @@ Exit code: 0 pass, 1 fail, 2 bad input, 3 unknown, 130 interrupted.`,
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.AddCommand(newRun(a), newVerify(a), newMutate(a), newDiff(a), newLearn(a), newRecord(a), newReplay(a), newDLQ(a), newShadow(a), newGate(a), newLint(a), newSchema(a), newInit(a), newMask(a), newDemo(a), newVersion(a))
+	root.AddCommand(newRun(a), newVerify(a), newMutate(a), newDiff(a), newLearn(a), newRecord(a), newReplay(a), newDLQ(a), newShadow(a), newGate(a), newCut(a), newLint(a), newSchema(a), newInit(a), newMask(a), newDemo(a), newVersion(a))
 	return root
 }
 

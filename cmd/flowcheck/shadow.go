@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,6 +27,7 @@ type shadowFlags struct {
 	memory   string
 	bytes    string
 	chains   int
+	sample   string
 	logs     string
 	verbose  bool
 	seen     seenFlags
@@ -66,6 +69,7 @@ Exit code: 0 pass, 1 fail (a finding stands), 2 bad input, 3 unknown.`,
 	f.DurationVar(&flags.record, "record-last", 0, "with --state, keep what went by for this long as recordings, such as 6h")
 	f.StringVar(&flags.memory, "max-memory", "512MiB", "memory beyond which chains are forgotten before their time")
 	f.StringVar(&flags.bytes, "max-rate", "", "payload bytes a second that are read at most, such as 20MiB; without it as fast as they come")
+	f.StringVar(&flags.sample, "sample", "", "watch only this share of the chains, such as 10%, each as a whole")
 	f.IntVar(&flags.chains, "max-chains", shadow.DefaultChains, "chains in memory at most")
 	f.StringVar(&flags.logs, "log", "text", "logs on standard error: text or json")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "log what happens on the brokers, too")
@@ -91,6 +95,13 @@ func (a *app) shadow(ctx context.Context, files []string, flags *shadowFlags) er
 	defer watching.close()
 	if err != nil {
 		return err
+	}
+	for _, flow := range loaded {
+		if cfg.Sample > 0 {
+			if _, err := flows.NewSampler(flow, cfg.Sample); err != nil {
+				return input(fmt.Errorf("--sample: %w", err))
+			}
+		}
 	}
 	c := &connector{adapters: a.adapters, runID: "shadow-" + id.ID, log: a.brokerLogger(cfg.Log, flags.verbose)}
 	sys, err := c.connectAll(ctx, loaded)
@@ -130,6 +141,10 @@ func (a *app) shadowConfig(flags *shadowFlags) (*shadow.Config, error) {
 	case flags.record < 0:
 		return nil, errors.New("--record-last: it must be longer than nothing")
 	}
+	share, err := parseShare(flags.sample)
+	if err != nil {
+		return nil, err
+	}
 	log, err := a.shadowLogger(flags)
 	if err != nil {
 		return nil, err
@@ -138,7 +153,7 @@ func (a *app) shadowConfig(flags *shadowFlags) (*shadow.Config, error) {
 	// before it is reached.
 	debug.SetMemoryLimit(memory - memory/16)
 	return &shadow.Config{
-		State: flags.state, Findings: flags.findings, For: flags.length, Record: flags.record,
+		State: flags.state, Findings: flags.findings, For: flags.length, Record: flags.record, Sample: share,
 		Limits: shadow.Limits{Chains: flags.chains, Memory: memory * 3 / 4, Bytes: rate},
 		Now:    a.now, Log: log,
 		Armed: func() { log.Info("watching: every tap is armed") },
@@ -227,4 +242,17 @@ func beatOf(cfg brokers.Config, kind string) time.Duration {
 		return 15 * time.Second
 	}
 	return time.Second
+}
+
+// parseShare reads a share such as 10% or 0.5%; "" is 0, for all.
+func parseShare(text string) (float64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	number, ok := strings.CutSuffix(text, "%")
+	share, err := strconv.ParseFloat(number, 64)
+	if !ok || err != nil || !(share > 0 && share < 100) {
+		return 0, fmt.Errorf("--sample %q: write a share below 100 %%, such as 10%%", text)
+	}
+	return share / 100, nil
 }

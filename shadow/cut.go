@@ -1,0 +1,168 @@
+package shadow
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/flowcheck/flowcheck/message"
+)
+
+// ErrNotKept says that a finding, or what it rests on, is not kept any more.
+var ErrNotKept = errors.New("not kept")
+
+// Cut writes the messages that a finding rests on as a recording of its own, from
+// the journal and the record of the flow: what was seen of its chain, and the
+// evidence. Judged again, it says the same; its triggers can be replayed.
+func Cut(to io.Writer, state, id string) (*Record, error) {
+	found, err := findRecord(filepath.Join(state, "findings.jsonl"), id)
+	if err != nil {
+		return nil, err
+	}
+	c := &piece{want: map[Place]bool{}}
+	for _, m := range found.Timeline {
+		c.want[m.Place] = true
+	}
+	for _, p := range found.Evidence {
+		c.want[p] = true
+	}
+	if len(c.want) == 0 {
+		return found, fmt.Errorf("%w: the finding %s rests on no message of its own", ErrNotKept, id)
+	}
+	missing := len(c.want)
+	dir := flowDir(state, found.Flow)
+	files, err := c.files(dir)
+	if err != nil {
+		return found, err
+	}
+	for _, name := range files {
+		if err := c.read(name); err != nil {
+			return found, err
+		}
+	}
+	if missing = len(c.want); missing > 0 {
+		return found, fmt.Errorf("%w: %d of the messages of %s; --record-last keeps them for longer", ErrNotKept, missing, id)
+	}
+	return found, c.write(to, found)
+}
+
+// findRecord finds a finding in the findings file.
+func findRecord(name, id string) (*Record, error) {
+	f, err := os.Open(filepath.Clean(name))
+	if err != nil {
+		return nil, fmt.Errorf("findings: %w", err)
+	}
+	defer f.Close()
+	var found *Record
+	_, err = readLines(f, func(line []byte) error {
+		var r Record
+		if err := json.Unmarshal(line, &r); err != nil {
+			return fmt.Errorf("findings: %s is no findings file: %w", name, err)
+		}
+		if r.ID == id && r.Event == EventFinding {
+			found = &r
+		}
+		return nil
+	})
+	if err == nil && found == nil {
+		err = fmt.Errorf("%w: %s has no finding %s", ErrNotKept, name, id)
+	}
+	return found, err
+}
+
+// piece collects messages of a flow's journal and record.
+type piece struct {
+	want   map[Place]bool
+	header message.RecordingHeader
+	events []message.Event
+}
+
+// files are the recordings of the folder, the oldest first.
+func (c *piece) files(dir string) ([]string, error) {
+	var all []string
+	for _, pattern := range []string{"record/*.jsonl.zst", "carry-*.jsonl", "[0-9]*.jsonl"} {
+		files, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, files...)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%w: %s has no journal", ErrNotKept, dir)
+	}
+	return all, nil
+}
+
+// read takes what is wanted of a file, each message once, and the schemas. The
+// last line may be half written.
+func (c *piece) read(name string) error {
+	f, err := os.Open(filepath.Clean(name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // a running shadow has trimmed its journal
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var from io.Reader = bufio.NewReaderSize(f, 256<<10)
+	if strings.HasSuffix(name, ".zst") {
+		unpacker, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		defer unpacker.Close()
+		from = unpacker
+	}
+	r, err := message.NewReader(from)
+	if err != nil {
+		return nil //nolint:nilerr // a segment that has just begun
+	}
+	c.header = r.Header()
+	for {
+		e, err := r.Next()
+		if err != nil {
+			return nil //nolint:nilerr // the end, or what is being written
+		}
+		c.take(e)
+	}
+}
+
+func (c *piece) take(e message.Event) {
+	switch {
+	case e.Observation != nil:
+		e.Observation = e.Observation.Clone()
+		at := Place{e.Observation.Channel, e.Observation.Position.String()}
+		if !c.want[at] {
+			return
+		}
+		delete(c.want, at)
+	case e.Mark.Kind != message.MarkSchema:
+		return
+	}
+	c.events = append(c.events, e)
+}
+
+// write writes the recording: it ends when the finding was told, since by then what
+// is missing was known to be.
+func (c *piece) write(to io.Writer, found *Record) error {
+	w := message.NewWriter(to, c.header)
+	slices.SortStableFunc(c.events, func(a, b message.Event) int { return seenOf(&a).Compare(seenOf(&b)) })
+	for _, e := range c.events {
+		if err := w.Write(e); err != nil {
+			return err
+		}
+	}
+	end := found.Time
+	if n := len(c.events); n > 0 && seenOf(&c.events[n-1]).After(end) {
+		end = seenOf(&c.events[n-1])
+	}
+	return w.Write(message.Event{Mark: &message.Mark{Kind: message.MarkEnd, Seen: end}})
+}
