@@ -23,6 +23,7 @@ type runner struct {
 	arming  [][]brokers.Channel // by hub
 
 	judging sync.WaitGroup
+	cycle   uint64 // of the collections of garbage, when chains were last let go of
 }
 
 // open reads the state and arms nothing yet.
@@ -156,13 +157,16 @@ func (r *runner) failed() error {
 	return nil
 }
 
-// shed has the largest flow forget chains while the heap is beyond its limit.
+// shed has the largest flow forget chains while what the last collection of
+// garbage left of the heap is beyond its limit.
 func (r *runner) shed() {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
 	metrics.Read(sample)
-	if int64(sample[0].Value.Uint64()) < r.cfg.Limits.Memory {
+	cycle := sample[1].Value.Uint64()
+	if cycle == r.cycle || int64(sample[0].Value.Uint64()) < r.cfg.Limits.Memory {
 		return
 	}
+	r.cycle = cycle // what goes now shows after the next
 	var largest *watch
 	for _, w := range r.watches {
 		if largest == nil || w.status.Kept.Load() > largest.status.Kept.Load() {

@@ -86,7 +86,7 @@ type Limits struct {
 	Chains int
 	// Messages of one chain; 0 is flows.DefaultMaxEntries.
 	Entries int
-	// Memory of the heap in bytes, beyond which chains are let go of; 0 is
+	// Memory of the live heap in bytes, beyond which chains are let go of; 0 is
 	// DefaultMemory.
 	Memory int64
 	// Bytes a second of payloads that are read, of all taps together; 0 is no
@@ -100,7 +100,7 @@ type Limits struct {
 // The default limits.
 const (
 	DefaultChains  = 1_000_000
-	DefaultMemory  = 384 << 20
+	DefaultMemory  = 307 << 20
 	DefaultJournal = 4 << 30
 )
 

@@ -31,10 +31,10 @@ type watch struct {
 	sampler *flows.Sampler // nil: every chain is watched
 
 	unsampled *message.Mark // of the last message of which nothing can be said
-	journal *journal // nil: nothing is kept
-	writer  *writer
-	lag     lag
-	began   time.Time
+	journal   *journal      // nil: nothing is kept
+	writer    *writer
+	lag       lag
+	began     time.Time
 
 	channels  map[string]int
 	tappers   []int // by channel

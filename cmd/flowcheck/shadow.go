@@ -154,7 +154,7 @@ func (a *app) shadowConfig(flags *shadowFlags) (*shadow.Config, error) {
 	debug.SetMemoryLimit(memory - memory/16)
 	return &shadow.Config{
 		State: flags.state, Findings: flags.findings, For: flags.length, Record: flags.record, Sample: share,
-		Limits: shadow.Limits{Chains: flags.chains, Memory: memory * 3 / 4, Bytes: rate},
+		Limits: shadow.Limits{Chains: flags.chains, Memory: memory / 5 * 3, Bytes: rate},
 		Now:    a.now, Log: log,
 		Armed: func() { log.Info("watching: every tap is armed") },
 	}, nil

@@ -186,7 +186,7 @@ func (o *options) watch(ctx context.Context, l *load, state string) (*watch, err
 	w := &watch{status: &shadow.Status{}, tapper: tapper, done: make(chan struct{})}
 	cfg := shadow.Config{
 		Flows: []shadow.Watched{of}, Tappers: []shadow.Tapper{{Name: "k", Beat: time.Second, Tapper: tapper}}, State: state,
-		Limits: shadow.Limits{Memory: o.memory * 3 / 4}, Status: w.status, Now: time.Now, Log: silent,
+		Limits: shadow.Limits{Memory: o.memory / 5 * 3}, Status: w.status, Now: time.Now, Log: silent,
 	}
 	ctx, w.stop = context.WithCancel(ctx)
 	go func() {
