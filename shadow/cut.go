@@ -37,7 +37,6 @@ func Cut(to io.Writer, state, id string) (*Record, error) {
 	if len(c.want) == 0 {
 		return found, fmt.Errorf("%w: the finding %s rests on no message of its own", ErrNotKept, id)
 	}
-	missing := len(c.want)
 	dir := flowDir(state, found.Flow)
 	files, err := c.files(dir)
 	if err != nil {
@@ -48,7 +47,7 @@ func Cut(to io.Writer, state, id string) (*Record, error) {
 			return found, err
 		}
 	}
-	if missing = len(c.want); missing > 0 {
+	if missing := len(c.want); missing > 0 {
 		return found, fmt.Errorf("%w: %d of the messages of %s; --record-last keeps them for longer", ErrNotKept, missing, id)
 	}
 	return found, c.write(to, found)
@@ -123,13 +122,13 @@ func (c *piece) read(name string) error {
 	}
 	r, err := message.NewReader(from)
 	if err != nil {
-		return nil //nolint:nilerr // a segment that has just begun
+		return nil // a segment that has just begun
 	}
 	c.header = r.Header()
 	for {
 		e, err := r.Next()
 		if err != nil {
-			return nil //nolint:nilerr // the end, or what is being written
+			return nil // the end, or what is being written
 		}
 		c.take(e)
 	}
