@@ -275,19 +275,25 @@ func (e *Engine) tie(ids []ID, h uint32) Number {
 // put keeps an entry that no other chain can have, unless the broker delivered
 // it twice under one name.
 func (e *Engine) put(n Number, entry *Entry) {
-	if entry.Position.ID != "" && e.has(n, entry) {
-		return
+	if !e.crowded(n) && (entry.Position.ID == "" || !e.has(n, entry)) {
+		e.keep(n, entry)
 	}
-	e.keep(n, entry)
 }
 
 // share keeps an entry that other chains may have as well, once.
 func (e *Engine) share(n Number, entry *Entry) {
 	e.book.at(n).shared = true
 	delete(e.unplaced, entry.Seq)
-	if !e.has(n, entry) {
+	if !e.crowded(n) && !e.has(n, entry) {
 		e.keep(n, entry)
 	}
+}
+
+// crowded reports whether the chain keeps no further entry and has been told so: then
+// it need not be looked through.
+func (e *Engine) crowded(n Number) bool {
+	c := e.book.at(n)
+	return c.full && e.cfg.MaxEntries > 0 && int(c.count) >= e.cfg.MaxEntries
 }
 
 func (e *Engine) keep(n Number, entry *Entry) {
