@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/twmb/avro"
 	"github.com/twmb/avro/ocf"
@@ -113,7 +114,18 @@ func fault(err error) *payload.Fault {
 	if errors.As(err, &short) {
 		return payload.Faultf("it is cut off, or was written with another schema: %v", err)
 	}
-	return payload.Faultf("it does not fit its schema: %v", err)
+	return payload.Faultf("it does not fit its schema: %s", plain(err))
+}
+
+// plain is an error of the library without the words that it puts before each.
+func plain(err error) string {
+	text := strings.TrimPrefix(err.Error(), "avro: ")
+	if rest, ok := strings.CutPrefix(text, "unsupported Avro type "); ok {
+		if _, why, ok := strings.Cut(rest, ": "); ok {
+			return why
+		}
+	}
+	return text
 }
 
 // Encode encodes a value. The error names the place that does not fit.
