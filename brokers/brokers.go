@@ -219,6 +219,16 @@ type Publisher interface {
 	Close() error
 }
 
+// Enqueuer is an optional interface of a Publisher that keeps the order of messages
+// without waiting for each acknowledgement.
+type Enqueuer interface {
+	// Enqueue hands the message over behind those that were handed over before for its
+	// partition, and calls done once, from any goroutine, when the broker has accepted
+	// it or not. done must not block. false: this message cannot be handed over;
+	// Publish takes it, once the others are done.
+	Enqueue(ctx context.Context, ch Channel, m Outgoing, done func(error)) bool
+}
+
 // Outgoing is a message to be published.
 type Outgoing struct {
 	message.Message

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -57,13 +58,25 @@ func BenchmarkSendToKafka(b *testing.B) {
 	s := &replay.Sender{
 		Plan: p, Publishers: map[int]brokers.Publisher{0: publisher}, Channels: []brokers.Channel{{Name: "orders", Topic: topic}, {}}, Run: "bench", Now: time.Now,
 	}
+	before := cpuTime(b)
 	for b.Loop() {
 		if err := s.Send(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.ReportMetric(float64(benchShipments)*float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+	b.ReportMetric(float64((cpuTime(b)-before).Nanoseconds())/1e3/float64(benchShipments*b.N), "cpu-µs/message")
 	checkOrder(b, addr, topic, b.N*benchShipments)
+}
+
+// cpuTime is what this process has had of the processors so far, on all of them.
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // checkOrder reads the topic: within a key, numbers may only go back where a round

@@ -249,7 +249,32 @@ func (s *sink) Publish(_ context.Context, _ brokers.Channel, m brokers.Outgoing)
 
 func (s *sink) Close() error { return nil }
 
-func sender(f *flows.Flow, p *replay.Plan, s *sink) *replay.Sender {
+// queue is a sink that keeps the order by itself, and acknowledges later.
+type queue struct {
+	*sink
+	acks chan func()
+}
+
+func newQueue(t *testing.T, s *sink) *queue {
+	q := &queue{s, make(chan func(), 1<<20)}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ack := range q.acks {
+			ack()
+		}
+	}()
+	t.Cleanup(func() { close(q.acks); <-ended })
+	return q
+}
+
+func (q *queue) Enqueue(ctx context.Context, ch brokers.Channel, m brokers.Outgoing, done func(error)) bool {
+	_, err := q.Publish(ctx, ch, m)
+	q.acks <- func() { done(err) }
+	return true
+}
+
+func sender(f *flows.Flow, p *replay.Plan, s brokers.Publisher) *replay.Sender {
 	return &replay.Sender{
 		Plan: p, Publishers: map[int]brokers.Publisher{0: s}, Channels: make([]brokers.Channel, len(f.Channels)), Run: "r", Now: time.Now,
 	}
@@ -264,27 +289,29 @@ func manyLines(n int) []string {
 	return lines
 }
 
-// TestOrderWithinAKey holds however many keys are sent side by side; what has no
-// partition of its own goes by its key.
+// TestOrderWithinAKey holds however many keys are sent side by side, and where the
+// broker keeps the order; what has no partition of its own goes by its key.
 func TestOrderWithinAKey(t *testing.T) {
-	f, s := loadFlow(t, flowFile), &sink{}
-	p := planOf(t, f, manyLines(1000)...)
-	snd := sender(f, p, s)
-	if err := snd.Send(t.Context()); err != nil || len(s.all) != 1000 || snd.Sent() != 1000 {
-		t.Fatalf("%d sent: %v", len(s.all), err)
-	}
-	last := map[string]string{}
-	for _, m := range s.all {
-		if prev := last[string(m.Key)]; string(m.Payload) < prev {
-			t.Fatalf("%s after %s", m.Payload, prev)
+	f := loadFlow(t, flowFile)
+	lanes, queued := &sink{}, &sink{}
+	for s, publisher := range map[*sink]brokers.Publisher{lanes: lanes, queued: newQueue(t, queued)} {
+		snd := sender(f, planOf(t, f, manyLines(1000)...), publisher)
+		if err := snd.Send(t.Context()); err != nil || len(s.all) != 1000 || snd.Sent() != 1000 {
+			t.Fatalf("%d sent: %v", len(s.all), err)
 		}
-		last[string(m.Key)] = string(m.Payload)
-		if run, _ := m.Header(replay.HeaderRun); run != "r" {
-			t.Fatal("not marked")
+		last := map[string]string{}
+		for _, m := range s.all {
+			if prev := last[string(m.Key)]; string(m.Payload) < prev {
+				t.Fatalf("%s after %s", m.Payload, prev)
+			}
+			last[string(m.Key)] = string(m.Payload)
+			if run, _ := m.Header(replay.HeaderRun); run != "r" {
+				t.Fatal("not marked")
+			}
 		}
-	}
-	if snd.Fallback() != 400 {
-		t.Errorf("%d went elsewhere", snd.Fallback())
+		if snd.Fallback() != 400 {
+			t.Errorf("%d went elsewhere", snd.Fallback())
+		}
 	}
 }
 

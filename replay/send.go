@@ -29,6 +29,16 @@ type Sender struct {
 
 	sent     atomic.Int64
 	fallback atomic.Int64
+
+	absent map[place]bool // partitions that were asked for, and whether they are not there
+	flying sync.WaitGroup
+	room   chan struct{}
+}
+
+// place is a partition of a channel.
+type place struct {
+	channel   int
+	partition int32
 }
 
 // How many lanes are sent side by side, how many messages wait for each, and how
@@ -38,6 +48,10 @@ const (
 	waiting     = 16
 	sendTimeout = 30 * time.Second
 )
+
+// inFlight bounds the messages that a broker which keeps their order by itself has
+// not acknowledged yet.
+const inFlight = 16384
 
 // Sent is how many messages have been acknowledged. It may be asked at any time.
 func (s *Sender) Sent() int { return int(s.sent.Load()) }
@@ -53,16 +67,18 @@ func (s *Sender) Send(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	lanes := make([]chan *Shipment, min(workers, max(1, len(s.Plan.Shipments))))
+	s.absent, s.room = map[place]bool{}, make(chan struct{}, inFlight)
 	var work sync.WaitGroup
 	for i := range lanes {
 		lanes[i] = make(chan *Shipment, waiting)
 		work.Go(func() { s.work(ctx, lanes[i], stop) })
 	}
-	s.deal(ctx, lanes)
+	s.deal(ctx, lanes, stop)
 	for _, lane := range lanes {
 		close(lane)
 	}
 	work.Wait()
+	s.flying.Wait()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -70,7 +86,7 @@ func (s *Sender) Send(ctx context.Context) error {
 }
 
 // deal gives each message to its lane when it is due.
-func (s *Sender) deal(ctx context.Context, lanes []chan *Shipment) {
+func (s *Sender) deal(ctx context.Context, lanes []chan *Shipment, stop context.CancelCauseFunc) {
 	clock := newClock(s.Now)
 	n := 0
 	var first time.Time
@@ -86,12 +102,82 @@ func (s *Sender) deal(ctx context.Context, lanes []chan *Shipment) {
 			return
 		}
 		n++
+		if s.enqueue(ctx, one, stop) {
+			continue
+		}
 		select {
 		case lanes[one.Lane%uint64(len(lanes))] <- one:
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// enqueue hands a message to a broker that keeps the order by itself; false where
+// that is not so. The first message for a partition is waited for, to see whether
+// the partition is there.
+func (s *Sender) enqueue(ctx context.Context, one *Shipment, stop context.CancelCauseFunc) bool {
+	queue, ok := s.Publishers[s.Plan.Flow.Channels[one.Channel].Broker].(brokers.Enqueuer)
+	if !ok {
+		return false
+	}
+	fail := func(err error) {
+		stop(fmt.Errorf("%s to %s: %w", one.place(), s.Channels[one.Channel].Name, err))
+	}
+	alone := func() bool {
+		s.flying.Wait()
+		before := s.Fallback()
+		if err := s.send(ctx, one); err != nil {
+			fail(err)
+		}
+		if one.Partition != nil {
+			s.absent[place{one.Channel, *one.Partition}] = s.Fallback() > before
+		}
+		return true
+	}
+	out := brokers.Outgoing{Message: one.Message, Partition: one.Partition}
+	if one.Partition != nil {
+		absent, known := s.absent[place{one.Channel, *one.Partition}]
+		if !known {
+			return alone()
+		}
+		if absent {
+			out.Partition = nil
+		}
+	}
+	out.Headers = s.marked(one)
+	select {
+	case s.room <- struct{}{}:
+	case <-ctx.Done():
+		return true
+	}
+	if err := s.State.begin(one.Number); err != nil {
+		<-s.room
+		fail(err)
+		return true
+	}
+	s.flying.Add(1)
+	fell := one.Partition != nil && out.Partition == nil
+	handed := queue.Enqueue(context.WithoutCancel(ctx), s.Channels[one.Channel], out, func(err error) {
+		defer func() { <-s.room; s.flying.Done() }()
+		if err == nil {
+			err = s.State.done(one.Number)
+		}
+		if err != nil {
+			fail(err)
+			return
+		}
+		s.sent.Add(1)
+		if fell {
+			s.fallback.Add(1)
+		}
+	})
+	if !handed {
+		<-s.room
+		s.flying.Done()
+		return alone()
+	}
+	return true
 }
 
 // work sends what comes to a lane, until an error.

@@ -31,6 +31,15 @@ type producer struct {
 type sending struct {
 	partition *int32
 	done      chan error
+	then      func(error) // nil: done is told
+}
+
+func (s *sending) end(err error) {
+	if s.then != nil {
+		s.then(err)
+		return
+	}
+	s.done <- err
 }
 
 // openProducer connects. alone sends each message in a batch of its own.
@@ -118,14 +127,14 @@ func (p *producer) put(ctx context.Context, msg *sarama.ProducerMessage) error {
 func (p *producer) successes() {
 	defer p.work.Done()
 	for msg := range p.async.Successes() {
-		msg.Metadata.(*sending).done <- nil
+		msg.Metadata.(*sending).end(nil)
 	}
 }
 
 func (p *producer) failures() {
 	defer p.work.Done()
 	for failure := range p.async.Errors() {
-		failure.Msg.Metadata.(*sending).done <- failure.Err
+		failure.Msg.Metadata.(*sending).end(failure.Err)
 	}
 }
 

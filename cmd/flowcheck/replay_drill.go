@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/flowcheck/flowcheck/brokers"
@@ -146,7 +147,7 @@ func (e *exercise) carryOut(ctx context.Context) (*flows.Result, error) {
 	}
 	now.end(end)
 	cfg := compare.Config{
-		Flow: e.flow, Was: e.was.set, Now: now.set, Slower: e.flags.slower, WasName: e.recording, NowName: "the replay",
+		Flow: e.flow, Was: e.was.set, Now: now.set, Slower: e.flags.slower, WasName: filepath.Base(e.recording), NowName: "the replay",
 		Only: func(c *compare.Chain) bool { return e.was.sent[c.Name] }, Steps: e.planner.Steps(), Renamed: func(v string) string { return v },
 	}
 	if e.flags.ids == "fresh" {
