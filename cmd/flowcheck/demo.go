@@ -67,6 +67,9 @@ func (a *app) demo(ctx context.Context, name string) error {
 		return input(fmt.Errorf("--bug %s: no such bug; see flowcheck demo --list-bugs", name))
 	}
 	bug := shop.Bugs[i]
+	if bug.Probe == "cut" {
+		return input(fmt.Errorf("--bug %s: nothing can be cut between the shop and brokers in one process; make matrix MATRIX='-only %s' shows it on real brokers", name, name))
+	}
 	fmt.Fprintf(a.out, "A small shop runs inside this process: orders and payments on Kafka, shipments\n"+
 		"with retries on RabbitMQ, mails on SNS and SQS. Its flow file is examples/shop/%s.\n\n"+
 		"1. The shop as it should be\n\n", bug.File())
@@ -124,7 +127,7 @@ func (a *app) demoRun(ctx context.Context, bug shop.Bug) (result *flows.Result, 
 	if err != nil {
 		return nil, err
 	}
-	result, stats, err := a.runScenarios(ctx, flow, sys, &runFlags{parallel: defaultParallel, probes: probesOf(bug)})
+	result, stats, err := a.runScenarios(ctx, flow, sys, demoFlags(flow, bug))
 	if err != nil {
 		return nil, err
 	}
@@ -132,12 +135,17 @@ func (a *app) demoRun(ctx context.Context, bug shop.Bug) (result *flows.Result, 
 	return result, r.add(result, timing(stats))
 }
 
-// probesOf are the probes that the demo tries.
-func probesOf(bug shop.Bug) []string {
-	if bug.Probe == "" {
-		return nil
+// demoFlags are the probe that the demo tries. A broken trigger may be waited for in
+// vain, five times over: it is tried on one scenario.
+func demoFlags(flow *flows.Flow, bug shop.Bug) *runFlags {
+	flags := &runFlags{parallel: defaultParallel, failFast: true}
+	if bug.Probe != "" {
+		flags.probes = []string{bug.Probe}
 	}
-	return []string{bug.Probe}
+	if bug.Probe == "poison" {
+		flags.only = []string{flow.Scenarios[0].Name}
+	}
+	return flags
 }
 
 // embedded is the shop on brokers inside this process.

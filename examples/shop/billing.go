@@ -64,7 +64,8 @@ var errClosed = errors.New("the account is closed")
 
 // bill handles one order. An order that was billed before is not billed again;
 // one that cannot be billed is dead-lettered.
-func (s *Shop) bill(ctx context.Context, r record) error {
+func (s *Shop) bill(ctx context.Context, in *record) error {
+	r := *in
 	o, err := readOrder(r.value)
 	if err != nil {
 		return s.poisoned(ctx, r, err)
@@ -84,7 +85,7 @@ func (s *Shop) bill(ctx context.Context, r record) error {
 	for attempt := 1; ; attempt++ {
 		rows, err := s.billOnce(r, o)
 		if err == nil {
-			return s.billed(ctx, rows)
+			return s.billed(ctx, in, rows)
 		}
 		if attempt == allowed {
 			return s.refuse(ctx, r, refusal{err, s.dedupID(r, o), attempt})
@@ -95,15 +96,21 @@ func (s *Shop) bill(ctx context.Context, r record) error {
 	}
 }
 
-// billed waits until a payment is out; only then is the order acknowledged.
-func (s *Shop) billed(ctx context.Context, rows []int64) error {
-	if err := s.db.flushed(ctx, rows); err != nil {
-		return err
-	}
+// billed has the order acknowledged once its payment is out.
+func (s *Shop) billed(ctx context.Context, in *record, rows []int64) error {
 	if s.has(bugWriteBehind) {
+		if err := s.db.flushed(ctx, rows); err != nil {
+			return err
+		}
 		return s.pause(ctx, time.Second)
 	}
+	in.once = s.out(rows)
 	return nil
+}
+
+// out waits until the rows are published.
+func (s *Shop) out(rows []int64) func(context.Context) error {
+	return func(ctx context.Context) error { return s.db.flushed(ctx, rows) }
 }
 
 // billUnguarded looks for the order and notes it later, with nothing to keep

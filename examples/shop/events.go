@@ -52,7 +52,11 @@ func kafkaConfig() *sarama.Config {
 }
 
 func openEvents(addrs []string, log *slog.Logger) (*events, error) {
-	client, err := sarama.NewClient(addrs, kafkaConfig())
+	cfg := kafkaConfig()
+	// A producer that gives a message up while the broker is away does not know
+	// whether it was written: sent again it is another one.
+	cfg.Metadata.Retry.Max = 200
+	client, err := sarama.NewClient(addrs, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("shop: kafka: %w", err)
 	}
@@ -133,6 +137,9 @@ type record struct {
 	key, value []byte
 	headers    []*sarama.RecordHeader
 	at         time.Time
+	// once, if a handler sets it, is waited for before the message is committed, while
+	// the next ones are handled already.
+	once func(context.Context) error
 }
 
 // header is the last value of a header.
@@ -150,7 +157,7 @@ type member struct {
 	group, topic string
 	// handle handles a message; it is committed when handle returns nil. With an
 	// error it comes again.
-	handle func(context.Context, record) error
+	handle func(context.Context, *record) error
 	// ready hears when every partition is read for the first time.
 	ready chan<- struct{}
 	// parallel handles the messages of a partition side by side, ackFirst commits
@@ -236,36 +243,74 @@ func (h *groupHandler) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.
 	}
 	var side sync.WaitGroup
 	defer side.Wait()
+	var open backlog
+	defer open.side.Wait()
 	for m := range claim.Messages() {
 		if h.parallel {
-			side.Go(func() { _ = h.take(s, m) }) // what fails comes again after the next restart
+			side.Go(func() { h.alone(s, m) }) // what fails comes again after the next restart
 			continue
 		}
-		if err := h.take(s, m); err != nil {
+		if err := open.take(h, s, m); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (h *groupHandler) take(s sarama.ConsumerGroupSession, m *sarama.ConsumerMessage) error {
-	commit := func() {
-		if !h.forgets {
-			s.MarkMessage(m, "")
-			s.Commit()
-		}
-	}
-	if h.ackFirst {
-		commit()
-	}
-	err := h.handle(s.Context(), record{
-		topic: m.Topic, partition: m.Partition, offset: m.Offset, key: m.Key, value: decoded(h.coding, m.Value), headers: m.Headers, at: m.Timestamp,
-	})
+// backlog are the messages of a partition that are handled and not committed yet, in
+// their order.
+type backlog struct {
+	side sync.WaitGroup
+	last chan bool // says whether the message before was committed; nil: there was none
+}
+
+// take handles a message, and has it committed after those before it.
+func (l *backlog) take(h *groupHandler, s sarama.ConsumerGroupSession, m *sarama.ConsumerMessage) error {
+	once, err := h.take(s, m)
 	if err != nil {
 		return err
 	}
-	if !h.ackFirst {
-		commit()
-	}
+	before, done := l.last, make(chan bool, 1)
+	l.last = done
+	l.side.Go(func() {
+		ok := once == nil || once(s.Context()) == nil
+		if before != nil {
+			ok = <-before && ok
+		}
+		if ok {
+			h.commit(s, m)
+		}
+		done <- ok
+	})
 	return nil
+}
+
+// take handles a message; what it returns is to be waited for before the commit.
+func (h *groupHandler) take(s sarama.ConsumerGroupSession, m *sarama.ConsumerMessage) (once func(context.Context) error, err error) {
+	if h.ackFirst {
+		h.commit(s, m)
+	}
+	r := record{
+		topic: m.Topic, partition: m.Partition, offset: m.Offset, key: m.Key, value: decoded(h.coding, m.Value), headers: m.Headers, at: m.Timestamp,
+	}
+	err = h.handle(s.Context(), &r)
+	return r.once, err
+}
+
+// alone handles and commits a message, whatever becomes of those before it.
+func (h *groupHandler) alone(s sarama.ConsumerGroupSession, m *sarama.ConsumerMessage) {
+	once, err := h.take(s, m)
+	if err == nil && once != nil {
+		err = once(s.Context())
+	}
+	if err == nil && !h.ackFirst {
+		h.commit(s, m)
+	}
+}
+
+func (h *groupHandler) commit(s sarama.ConsumerGroupSession, m *sarama.ConsumerMessage) {
+	if !h.forgets {
+		s.MarkMessage(m, "")
+		s.Commit()
+	}
 }

@@ -22,7 +22,7 @@ type profile struct {
 
 // profile handles one change. One that is not newer than what is known comes too
 // late, and changes nothing.
-func (s *Shop) profile(ctx context.Context, r record) error {
+func (s *Shop) profile(ctx context.Context, r *record) error {
 	a, err := readAddress(r.value)
 	if err != nil {
 		// Nobody is waiting for it, and a newer version will come.
@@ -41,12 +41,13 @@ func (s *Shop) profile(ctx context.Context, r record) error {
 			s.apply(t, a)
 		}
 	})
-	return s.db.flushed(ctx, rows)
+	r.once = s.out(rows)
+	return nil
 }
 
 // retryProfile handles one change that failed before, whatever has come since.
 // Only a bug makes one.
-func (s *Shop) retryProfile(ctx context.Context, r record) error {
+func (s *Shop) retryProfile(ctx context.Context, r *record) error {
 	a, err := readAddress(r.value)
 	if err != nil {
 		return nil //nolint:nilerr // it was read once already

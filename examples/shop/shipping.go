@@ -20,7 +20,7 @@ type shipment struct {
 }
 
 // ship handles one payment: a shipment for each line, once.
-func (s *Shop) ship(ctx context.Context, r record) error {
+func (s *Shop) ship(ctx context.Context, r *record) error {
 	var p payment
 	if err := readStrict(r.value, &p, []string{"paymentId", "orderId", "status", "lines"}); err != nil {
 		s.cfg.Log.Warn("shipping: a payment that cannot be read is left out", "error", err)
@@ -35,7 +35,7 @@ func (s *Shop) ship(ctx context.Context, r record) error {
 		}
 	}
 	id := "shipping " + p.PaymentID
-	return s.db.flushed(ctx, s.db.update(func(t *tx) {
+	r.once = s.out(s.db.update(func(t *tx) {
 		if t.state(id, remembered) != "" && !s.has(bugShippingNoDedup) {
 			return
 		}
@@ -44,6 +44,7 @@ func (s *Shop) ship(ctx context.Context, r record) error {
 			t.send(s.shipped(&p, i, l))
 		}
 	}))
+	return nil
 }
 
 func (s *Shop) shipped(p *payment, i int, l line) row {
