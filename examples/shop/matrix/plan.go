@@ -27,11 +27,13 @@ type cell struct {
 	Probe string `json:"probe,omitempty"`
 }
 
-// plan lists the shard's visits, without the cells that are done.
+// plan lists the shard's visits, without the cells that are done: first the flows
+// that the bugs touch, then the correct shop, then the flows that they do not.
 func plan(c config, done map[cell]bool) []visit {
-	var visits []visit
+	var visits, rest []visit
 	for _, bug := range sample(c) {
-		visits = append(visits, visit{bug: bug, cells: cellsOf(c, bug)})
+		touched, others := cellsOf(c, bug)
+		visits, rest = append(visits, visit{bug, touched}), append(rest, visit{bug, others})
 	}
 	for round := 0; round < c.rounds; round += c.copies {
 		if c.slice {
@@ -44,7 +46,7 @@ func plan(c config, done map[cell]bool) []visit {
 		}
 	}
 	var mine []visit
-	for i, v := range visits {
+	for i, v := range append(visits, rest...) {
 		if i%c.shards != c.shard-1 || c.only != "" && nameOf(v.bug.Name) != c.only {
 			continue
 		}
@@ -71,18 +73,25 @@ func sample(c config) []shop.Bug {
 	return bugs
 }
 
-// cellsOf are a bug's cells: its own flow goes first.
-func cellsOf(c config, bug shop.Bug) []cell {
+// cellsOf are a bug's cells: of the flows that the bug touches, its own first, and
+// of the others.
+func cellsOf(c config, bug shop.Bug) (touched, others []cell) {
+	own := flowOf(bug)
 	if c.slice {
-		return []cell{{c.mode(), bug.Name, flowOf(bug), 1, probeOf(bug)}}
+		return []cell{{c.mode(), bug.Name, own, 1, probeOf(bug)}}, nil
 	}
-	cells := []cell{{c.mode(), bug.Name, flowOf(bug), 1, ""}}
+	touched = []cell{{c.mode(), bug.Name, own, 1, ""}}
 	for _, flow := range shop.FlowNames() {
-		if flow != flowOf(bug) {
-			cells = append(cells, cell{c.mode(), bug.Name, flow, 1, ""})
+		one := cell{c.mode(), bug.Name, flow, 1, ""}
+		switch {
+		case flow == own:
+		case bug.In.Touches(flow):
+			touched = append(touched, one)
+		default:
+			others = append(others, one)
 		}
 	}
-	return cells
+	return touched, others
 }
 
 // probeOf is the probe that finds the bug; none where a scenario does as it stands.
