@@ -94,13 +94,18 @@ func TestMetrics(t *testing.T) {
 	r.order("o-2", 5, 6)
 	r.order("o-3", 0, 0)
 	r.produce("orders", map[string]any{"order": "o-4", "amount": 5})
-	until(t, "four chains", func() bool {
-		f := r.families()["flowcheck_chains_total"]
-		return value(f, "flow=orders", "outcome=", "verdict=fail") == 1 && value(f, "flow=orders", "outcome=fulfilled", "verdict=fail") == 1 &&
+	until(t, "four chains, and two findings", func() bool {
+		all := r.families()
+		f, found := all["flowcheck_chains_total"], all["flowcheck_findings_total"]
+		return value(found, "flow=orders", "kind=mismatch") == 1 && value(found, "flow=orders", "kind=missing") == 1 && value(f, "flow=orders", "outcome=", "verdict=fail") == 1 && value(f, "flow=orders", "outcome=fulfilled", "verdict=fail") == 1 &&
 			value(f, "flow=orders", "outcome=fulfilled", "verdict=pass") == 1 && value(f, "flow=orders", "outcome=declined", "verdict=pass") == 1
 	})
 	r.console.Metrics().Notified("slack", "sent", 1)
 	r.console.Metrics().Traced("sent", 1)
+	until(t, "what is open and kept", func() bool {
+		all := r.families()
+		return value(all["flowcheck_chains_open"], "flow=orders") == 0 && value(all["flowcheck_chains_kept"], "flow=orders") == 4
+	})
 	until(t, "ready", func() bool { return value(r.families()["flowcheck_ready"]) == 1 })
 	all := r.families()
 	for _, want := range []struct {
@@ -266,7 +271,11 @@ func TestStream(t *testing.T) {
 		if f.Kind != "mismatch" || f.Chain != "o-2" || f.Event != "finding" || f.ID == "" {
 			t.Errorf("%+v", f)
 		}
-		page := r.get("/finding/" + f.ID)
+		var page string
+		until(t, "its messages in the journal", func() bool {
+			page = r.get("/finding/" + f.ID)
+			return strings.Contains(page, "masked:")
+		})
 		for _, want := range []string{"chain o-2", "masked:", "<svg", "does not hold"} {
 			if !strings.Contains(page, want) {
 				t.Errorf("%q is not on the finding's page", want)
