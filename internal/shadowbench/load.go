@@ -50,20 +50,15 @@ func newLoad(o *options) (*load, error) {
 	if o.kafka == "" {
 		return nil, errors.New("it needs a Kafka: go run ./internal/withbrokers -only kafka -- …")
 	}
-	conf := sarama.NewConfig()
-	conf.Version = sarama.V3_6_0_0
-	conf.Producer.Return.Successes = true
-	conf.Producer.Flush.Frequency = 5 * time.Millisecond
-	conf.Producer.Retry.Max = 0 // so that the order of a partition is certain
-	client, err := sarama.NewClient(strings.Split(o.kafka, ","), conf)
+	l := &load{o: o, prefix: fmt.Sprintf("bench-%d", time.Now().UnixNano())}
+	var err error
+	if l.client, err = l.connect(); err != nil {
+		return nil, err
+	}
+	admin, err := sarama.NewClusterAdminFromClient(l.client)
 	if err != nil {
 		return nil, err
 	}
-	admin, err := sarama.NewClusterAdminFromClient(client)
-	if err != nil {
-		return nil, err
-	}
-	l := &load{o: o, client: client, prefix: fmt.Sprintf("bench-%d", time.Now().UnixNano())}
 	for i := range kinds {
 		detail := &sarama.TopicDetail{NumPartitions: int32(o.partitions), ReplicationFactor: 1} //nolint:gosec // a small number
 		if err := admin.CreateTopic(l.topic(i), detail, false); err != nil {
@@ -71,6 +66,17 @@ func newLoad(o *options) (*load, error) {
 		}
 	}
 	return l, nil
+}
+
+func (l *load) connect() (sarama.Client, error) {
+	conf := sarama.NewConfig()
+	conf.Version = sarama.V3_6_0_0
+	conf.Producer.Return.Successes = true
+	conf.Producer.Flush.Frequency = 5 * time.Millisecond
+	conf.Producer.Retry.Max = 100 // a broker that has come back leads no partition yet
+	conf.Producer.Retry.Backoff = 200 * time.Millisecond
+	conf.Net.MaxOpenRequests = 1 // so that the order of a partition is certain
+	return sarama.NewClient(strings.Split(l.o.kafka, ","), conf)
 }
 
 func (l *load) close() { _ = l.client.Close() }

@@ -162,6 +162,9 @@ func (o *options) catchUp(ctx context.Context, l *load, state string) (float64, 
 	f := &s.Flows[0]
 	fmt.Fprintf(o.log, "%d chains closed: %d passed, %d failed, %d unknown; %d open; %d let go of for want of memory\n",
 		f.Chains.Total, f.Chains.Pass, f.Chains.Fail, f.Chains.Unknown, f.Open, status.Shed.Load())
+	if f.Unknowns > 0 {
+		fmt.Fprintf(o.log, "%d unknowns, such as %+v\n", f.Unknowns, f.Reasons[0])
+	}
 	if f.Findings > 0 {
 		return 0, fmt.Errorf("%d findings where there is no fault, such as %+v", f.Findings, f.Standing[0])
 	}
