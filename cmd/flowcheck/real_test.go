@@ -185,14 +185,21 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}{
 		{"run", os.Interrupt, exitInterrupted},
 		{"record", os.Interrupt, exitPass},
+		{"replay", os.Interrupt, exitInterrupted},
 	} {
 		t.Run(c.verb, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			flow, recording := write(t, "site.flow.yaml", siteFlow), filepath.Join(t.TempDir(), "day.jsonl")
 			args := []string{c.verb, flow, "--record", recording}
-			if c.verb == "record" {
+			switch c.verb {
+			case "record":
 				args[2] = "-o"
+			case "replay": // the second message is due in an hour
+				args = append(args, write(t, "past.jsonl", `{"flowcheck":"recording/1","flow":"site","started":"2026-11-22T10:00:00Z"}
+{"channel":"orders","seen":"2026-11-22T10:00:00Z","position":"0@0","body":{"orderId":"o-1"}}
+{"channel":"orders","seen":"2026-11-22T11:00:00Z","position":"0@1","body":{"orderId":"o-2"}}
+`), "--same-target")
 			}
 			p := s.start(args...)
 			p.await("the taps are armed", func() bool { return fileHas(recording, `{"flowcheck"`) })
