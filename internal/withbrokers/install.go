@@ -106,12 +106,18 @@ func installChromium(ctx context.Context, home string) error {
 	return installPackage(ctx, home, "chromium")
 }
 
-// installMariaDB installs the server of Debian's package alone, without a service.
+// installMariaDB installs the server of Debian's packages without its service. Its
+// installation script needs a program of the clients'.
 func installMariaDB(ctx context.Context, home string) error {
-	if exists(testbroker.MariaDBServer) {
-		return nil
+	for name, program := range map[string]string{"mariadb-server-core": testbroker.MariaDBServer, "mariadb-client-core": "/usr/bin/my_print_defaults"} {
+		if exists(program) {
+			continue
+		}
+		if err := installPackage(ctx, home, name); err != nil {
+			return err
+		}
 	}
-	return installPackage(ctx, home, "mariadb-server-core")
+	return nil
 }
 
 // installPackage installs one of Debian's packages, which only root may, and has none of them start a service.
