@@ -92,7 +92,7 @@ func (h *hub) arm(ctx context.Context, channels []brokers.Channel) error {
 		return nil
 	}
 	tap, err := h.cfg.Tappers[h.index].Tap(ctx, brokers.TapConfig{
-		Channels: channels, Events: h.events, Durable: h.cfg.State != "", Resume: h.fences(),
+		Channels: channels, Events: h.events, Start: h.cfg.Start, Durable: h.cfg.State != "", Resume: h.fences(),
 	})
 	if err != nil {
 		return fmt.Errorf("broker %s: %w", h.status.Name, err)

@@ -36,6 +36,8 @@ type Config struct {
 	// State is the folder of journals and findings; "" keeps nothing: a new start
 	// begins anew, and nothing is left on a broker.
 	State string
+	// Start is where taps begin that no journal has a place of.
+	Start brokers.Start
 	// Findings is the file to which findings are appended; "" is findings.jsonl in
 	// State, or none.
 	Findings string

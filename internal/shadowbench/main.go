@@ -78,8 +78,9 @@ func (o *options) run(ctx context.Context) error {
 	return err
 }
 
-// figures are what a measurement found, in messages a second.
-type figures struct{ raw, shadow float64 }
+// figures are what a measurement found, in messages a second: of the plain
+// consumer, of a shadow that keeps nothing, and of one with its journal.
+type figures struct{ raw, judge, shadow float64 }
 
 // backlogOf measures both on the same messages, with the state in that folder.
 func (o *options) backlogOf(ctx context.Context, state string) (*figures, error) {
@@ -106,6 +107,10 @@ func (o *options) backlogOf(ctx context.Context, state string) (*figures, error)
 		return nil, err
 	}
 	fmt.Fprintf(o.log, "plain consumer: %d messages, %.0f a second\n", o.messages, f.raw)
+	if f.judge, err = o.catchUp(ctx, l, ""); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(o.log, "%.0f %% of the plain consumer's rate\n", 100*f.judge/f.raw)
 	loading, stop := context.WithCancel(ctx)
 	defer stop()
 	sent := make(chan error, 1)
@@ -153,8 +158,8 @@ func (o *options) catchUp(ctx context.Context, l *load, state string) (float64, 
 	if err := wait(ctx, func() bool { return w.current() || w.over() }); err != nil {
 		return 0, err
 	}
-	fmt.Fprintf(o.log, "shadow: the backlog read at %.0f messages a second, journal and judging included; caught up after %.1f s with %d; memory %d MiB\n",
-		rate, time.Since(began).Seconds(), status.Messages.Load(), resident()>>20)
+	fmt.Fprintf(o.log, "%s: the backlog read at %.0f messages a second; caught up after %.1f s with %d; memory %d MiB\n",
+		map[bool]string{true: "tap and judge", false: "tap, judge and journal"}[state == ""], rate, time.Since(began).Seconds(), status.Messages.Load(), resident()>>20)
 	s, err := w.end()
 	if err != nil {
 		return 0, err
@@ -190,6 +195,9 @@ func (o *options) watch(ctx context.Context, l *load, state string) (*watch, err
 	cfg := shadow.Config{
 		Flows: []shadow.Watched{of}, Tappers: []shadow.Tapper{{Name: "k", Beat: time.Second, Tapper: tapper}}, State: state,
 		Limits: shadow.Limits{Memory: o.memory / 5 * 3}, Status: w.status, Now: time.Now, Log: silent,
+	}
+	if state == "" {
+		cfg.Start = brokers.Start{At: brokers.StartBeginning}
 	}
 	ctx, w.stop = context.WithCancel(ctx)
 	go func() {

@@ -11,7 +11,7 @@ import (
 func TestASmallBacklog(t *testing.T) {
 	o := &options{kafka: testbroker.Kafka(t), messages: 4000, rate: 50, partitions: 2, memory: 512 << 20, remember: "1h", log: t.Output()}
 	f, err := o.backlogOf(t.Context(), t.TempDir())
-	if err != nil || f.raw <= 0 || f.shadow <= 0 {
+	if err != nil || f.raw <= 0 || f.judge <= 0 || f.shadow <= 0 {
 		t.Fatalf("%+v (%v)", f, err)
 	}
 }
