@@ -109,7 +109,9 @@ func (c config) mode() string {
 		return fmt.Sprintf("loaded, deadlines ×%g", c.stretch)
 	case c.delay > 0:
 		return fmt.Sprintf("delayed by %v, deadlines ×%g", c.delay, c.stretch)
+	case c.stretch > 1:
+		return fmt.Sprintf("deadlines ×%g", c.stretch)
 	default:
-		return "plain"
+		return plain
 	}
 }
