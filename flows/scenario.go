@@ -167,8 +167,11 @@ func (in *intake) identity(t *Trigger) (map[string]string, int16) {
 	if !mine || m.Entry.Step == correlate.NoStep {
 		return nil, correlate.NoStep
 	}
-	ids := map[string]string{}
+	var ids map[string]string // nil where it has none, as a recording has it
 	for _, id := range m.IDs {
+		if ids == nil {
+			ids = map[string]string{}
+		}
 		ids[in.flow.IDs[id.Name].Name] = id.Value
 	}
 	return ids, m.Entry.Step
