@@ -17,7 +17,7 @@ type letter struct {
 
 // visible is how long a mail is the mailer's: much longer than a letter takes, and
 // no longer than a customer may wait where the connection was lost with it.
-const visible = 3 * time.Second
+const visible = 2 * time.Second
 
 func (s *Shop) mailOptions() MailOptions {
 	o := MailOptions{Visible: visible, DeleteFirst: s.has(bugMailerAcksFirst)}
