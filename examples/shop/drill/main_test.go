@@ -16,6 +16,7 @@ func TestDrill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("real brokers")
 	}
+	testbroker.Alone(t, testbroker.Kafka(t), "shop")
 	dir := t.TempDir()
 	d := drill{
 		program: filepath.Join(dir, "flowcheck"), flows: "..", dir: dir,
