@@ -42,7 +42,22 @@ func (s *Shop) courier(ctx context.Context, task Task) Verdict {
 		<-ctx.Done()
 		return Leave
 	}
+	if s.has(bugParksSound) && len(rows) > 0 && sh.ShipTo != nil {
+		return s.parkSound(ctx, task)
+	}
 	return verdict
+}
+
+// parkSound parks what has been delivered, when its mail is out: one that came
+// later would be what is wrong with the chain.
+func (s *Shop) parkSound(ctx context.Context, task Task) Verdict {
+	if err := s.pause(ctx, 500*time.Millisecond); err != nil {
+		return Leave
+	}
+	if err := s.db.flushed(ctx, s.db.update(func(t *tx) { t.send(parked(task)) })); err != nil {
+		return Leave
+	}
+	return Done
 }
 
 // stuck is the verdict of a courier that hangs.
@@ -80,9 +95,6 @@ func (s *Shop) deliver(t *tx, task Task, sh *shipment) Verdict {
 	t.send(s.mailed(sh, "mail-"))
 	if s.has(bugEarlyMail) {
 		t.send(s.mailed(sh, "mail-"))
-	}
-	if s.has(bugParksSound) {
-		t.send(parked(task))
 	}
 	return Done
 }
