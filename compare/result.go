@@ -53,13 +53,7 @@ func (d *diff) result() *flows.Result {
 	for _, fresh := range p.Fresh {
 		r.Warnings = append(r.Warnings, "chains were paired without "+fresh+", which has no value in common")
 	}
-	flows.SortFindings(r.Findings)
-	switch {
-	case len(r.Findings) > 0:
-		r.State = flows.Fail
-	case len(r.Unknowns) > 0:
-		r.State = flows.NotKnown
-	}
+	r.Conclude()
 	return r
 }
 

@@ -2,7 +2,6 @@ package dlq
 
 import (
 	"fmt"
-	"hash/fnv"
 	"strings"
 	"time"
 
@@ -69,7 +68,7 @@ func NewRetrial(f *flows.Flow, letters []*Letter) *Retrial {
 			c.why = fmt.Sprintf("on %s it would be no step with an id: what comes of it could not be told", l.Origin(f))
 			continue
 		}
-		r.own[printOf(&message.Observation{Message: l.Again.Message, Channel: f.Channels[l.Again.Channel].Name})]++
+		r.own[(&message.Observation{Message: l.Again.Message, Channel: f.Channels[l.Again.Channel].Name}).Fingerprint()]++
 		for name, v := range c.ids {
 			r.byID[name+"\x00"+v] = append(r.byID[name+"\x00"+v], c)
 		}
@@ -110,7 +109,7 @@ func (r *Retrial) Take(o *message.Observation) {
 	if channel < 0 {
 		return
 	}
-	if k := printOf(o); r.own[k] > 0 {
+	if k := o.Fingerprint(); r.own[k] > 0 {
 		r.own[k]--
 		return
 	}
@@ -233,15 +232,6 @@ func (r *Retrial) most(step int, c *trial) int {
 	default:
 		return c.siblings
 	}
-}
-
-// printOf tells messages apart by channel and payload.
-func printOf(o *message.Observation) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(o.Channel))
-	_, _ = h.Write([]byte{0})
-	_, _ = h.Write(o.Payload)
-	return h.Sum64()
 }
 
 // Sender sends the letters, one after the other, as fast as the broker takes them.

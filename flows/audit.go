@@ -289,13 +289,7 @@ func (a *Audit) Result() *Result {
 		r.Unknowns = append(r.Unknowns, Unknown{Reason: "no chain was seen: nothing was judged"})
 	}
 	a.warn()
-	SortFindings(r.Findings)
 	r.Unknowns = sortUnknowns(r.Unknowns)
-	switch {
-	case len(r.Findings) > 0:
-		r.State = Fail
-	case len(r.Unknowns) > 0:
-		r.State = NotKnown
-	}
+	r.Conclude()
 	return r
 }

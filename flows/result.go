@@ -33,6 +33,20 @@ type Result struct {
 	Compared *Compared
 }
 
+// Conclude sorts the findings, and sets the state that findings and unknowns amount
+// to.
+func (r *Result) Conclude() {
+	SortFindings(r.Findings)
+	switch {
+	case len(r.Findings) > 0:
+		r.State = Fail
+	case len(r.Unknowns) > 0:
+		r.State = NotKnown
+	default:
+		r.State = Pass
+	}
+}
+
 // MessageCounts counts the messages that the taps saw.
 type MessageCounts struct{ Seen, Matched, Unmatched int }
 

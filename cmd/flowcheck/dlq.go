@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flowcheck/flowcheck/dlq"
 	"github.com/flowcheck/flowcheck/flows"
-	"github.com/flowcheck/flowcheck/scenarios"
 )
 
 // dlqFlags are the flags of the verbs of dlq.
@@ -202,54 +199,6 @@ func deadChannels(f *flows.Flow, names []string) ([]int, error) {
 	return chosen, nil
 }
 
-// list prints the groups of each channel.
-func (s *sorting) list() error {
-	table := tabwriter.NewWriter(s.app.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "CHANNEL\tLETTERS\tORIGIN\tREASON\tDIALECT\tOLDEST\tNEWEST")
-	for i, b := range s.boxes {
-		if len(b.Letters) == 0 {
-			fmt.Fprintf(table, "%s\t0\t\t\t\t\t\n", s.names[i])
-		}
-		for _, g := range dlq.Groups(s.flow, b.Letters) {
-			fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", s.names[i], g.Letters, g.Origin, printable(g.Reason), g.Dialect, stamp(g.Oldest), stamp(g.Newest))
-		}
-		s.note(i)
-	}
-	return table.Flush()
-}
-
-// note says what looking at a channel has done, and that there may be more.
-func (s *sorting) note(i int) {
-	if b := s.boxes[i]; len(b.Letters) > 0 && b.Touched != "" {
-		fmt.Fprintf(s.app.err, "flowcheck: note: %s: %s\n", s.names[i], b.Touched)
-	}
-	if len(s.boxes[i].Letters) == s.flags.most {
-		fmt.Fprintf(s.app.err, "flowcheck: note: %s: %d were looked at, there may be more; --most takes another number\n", s.names[i], s.flags.most)
-	}
-}
-
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return "?"
-	}
-	return t.UTC().Format("2006-01-02 15:04:05")
-}
-
-// printable is a text on one line of a terminal: it comes from a message.
-func printable(text string) string {
-	const most = 2000
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\ufffd"))
-	if r := []rune(text); len(r) > most {
-		text = string(r[:most-1]) + "…"
-	}
-	return text
-}
-
 // chosen are the letters that the flags choose, with their boxes.
 func (s *sorting) chosen() (letters []*dlq.Letter, of map[*dlq.Letter]*dlq.Box) {
 	of = map[*dlq.Letter]*dlq.Box{}
@@ -266,162 +215,4 @@ func (s *sorting) chosen() (letters []*dlq.Letter, of map[*dlq.Letter]*dlq.Box) 
 		}
 	}
 	return letters, of
-}
-
-// show prints letters one by one.
-func (s *sorting) show() error {
-	letters, _ := s.chosen()
-	for _, l := range letters {
-		fmt.Fprintf(s.app.out, "%s  %s\n", l.Channel, l.Position)
-		line := func(name, value string) {
-			if value != "" {
-				fmt.Fprintf(s.app.out, "  %-9s %s\n", name, printable(value))
-			}
-		}
-		line("from", l.Origin(s.flow))
-		line("reason", l.Death.Reason)
-		line("error", strings.TrimSpace(l.Death.ErrorClass+" "+l.Death.ErrorText))
-		if l.Death.Attempts != nil {
-			line("attempts", fmt.Sprint(*l.Death.Attempts))
-		}
-		if !l.Death.At.IsZero() {
-			line("died", stamp(l.Death.At))
-		}
-		line("dialect", l.Death.Dialect)
-		line("key", string(l.Key))
-		line("body", string(l.Payload))
-		fmt.Fprintln(s.app.out)
-	}
-	for i := range s.boxes {
-		s.note(i)
-	}
-	fmt.Fprintln(s.app.out, count(len(letters), "dead letter"))
-	return nil
-}
-
-// replay sends the chosen letters, judges them, and removes what has healed.
-func (s *sorting) replay(ctx context.Context, plan *reportPlan) error {
-	letters, of := s.chosen()
-	if len(letters) == 0 {
-		return &failure{exitUnknown, errors.New("no dead letter lies there that the flags choose: nothing was sent")}
-	}
-	verdicts, err := s.retry(ctx, letters)
-	if err != nil {
-		return err
-	}
-	r := s.result(verdicts)
-	if s.flags.remove {
-		r.Warnings = append(r.Warnings, s.removeHealed(context.WithoutCancel(ctx), verdicts, of)...)
-	}
-	for _, v := range verdicts {
-		fmt.Fprintf(s.app.err, "%-12s  %s %s: %s\n", v.State, v.Letter.Channel, v.Letter.Position, printable(v.Text))
-	}
-	return s.app.reportOne(r, plan)
-}
-
-// retry sends letters while the taps watch.
-func (s *sorting) retry(ctx context.Context, letters []*dlq.Letter) (verdicts []dlq.Verdict, err error) {
-	// A tap that takes what it reads would take the letters, from here and from where
-	// they are sent.
-	taking := map[string]bool{}
-	for i := range s.flow.Channels {
-		taking[s.flow.Channels[i].Name] = s.flow.Channels[i].Intrusive
-	}
-	drill, err := scenarios.OpenDrill(ctx, scenarios.DrillConfig{
-		Untapped: taking, Flow: s.flow, Tappers: s.sys.tappers, Channels: s.sys.channels, Schemas: s.app.registries(), Now: s.app.now, Log: s.app.logger(s.flags.verbose),
-	})
-	defer func() { err = errors.Join(err, drill.Close()) }()
-	if err != nil {
-		return nil, err
-	}
-	trial := dlq.NewRetrial(s.flow, letters)
-	send := trial.Sender(s.sys.publishers, s.sys.channels, s.app.now)
-	send.Run = newRunID()
-	audit := flows.NewAudit(s.flow, flows.AuditConfig{Mode: "dlq", Started: drill.Started(), OwnOnly: true})
-	_, stopped, err := drill.Go(ctx, &scenarios.Leg{
-		Views: []*scenarios.View{{Audit: audit, Take: trial.Take}}, Send: send.Send, Done: trial.Done, Patience: trial.Patience(),
-	})
-	if err == nil && stopped != nil {
-		fmt.Fprintf(s.app.err, "flowcheck: only %d of %d were sent: %v\n", send.Sent(), len(letters), stopped)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := s.lookAgain(ctx, trial, taking); err != nil {
-		return nil, err
-	}
-	return trial.Verdicts(), nil
-}
-
-// lookAgain shows the trial what has come to the queues that are not tapped since
-// their letters are held.
-func (s *sorting) lookAgain(ctx context.Context, trial *dlq.Retrial, untapped map[string]bool) error {
-	for i, p := range s.place {
-		if !untapped[s.names[i]] {
-			continue
-		}
-		box, err := dlq.Look(ctx, p, s.flags.most)
-		if err != nil {
-			return err
-		}
-		for j := range box.Letters {
-			trial.Take(box.Letters[j].Observation)
-		}
-		if err := box.Close(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// removeHealed removes what has healed, and tells what it could not.
-func (s *sorting) removeHealed(ctx context.Context, verdicts []dlq.Verdict, of map[*dlq.Letter]*dlq.Box) (warnings []string) {
-	removed := 0
-	for _, v := range verdicts {
-		if v.State != dlq.Healed {
-			continue
-		}
-		if err := of[v.Letter].Remove(ctx, v.Letter); err != nil {
-			warnings = append(warnings, fmt.Sprintf("%s %s stays: %v", v.Letter.Channel, v.Letter.Position, err))
-			continue
-		}
-		removed++
-	}
-	fmt.Fprintf(s.app.err, "flowcheck: %s removed\n", count(removed, "dead letter"))
-	return warnings
-}
-
-// result says it as any report does: each letter is a chain.
-func (s *sorting) result(verdicts []dlq.Verdict) *flows.Result {
-	r := &flows.Result{
-		Flow: s.flow.Name, About: s.flow.About, Mode: "dlq", Timelines: map[string][]flows.Moment{},
-		Chains: flows.ChainCounts{Total: len(verdicts), Outcomes: map[string]int{}},
-	}
-	for _, v := range verdicts {
-		name := v.Letter.Channel + " " + v.Letter.Position.String()
-		r.Chains.Outcomes[string(v.State)]++
-		kind := flows.NotReplayed
-		switch v.State {
-		case dlq.Healed:
-			r.Chains.Pass++
-			continue
-		case dlq.Silent, dlq.Unsent:
-			r.Chains.Unknown++
-			r.Unknowns = append(r.Unknowns, flows.Unknown{Chain: name, Reason: v.Text})
-			continue
-		case dlq.Doubled:
-			kind = flows.NotIdempotent
-		case dlq.Parked:
-		}
-		r.Chains.Fail++
-		r.Findings = append(r.Findings, flows.Finding{Kind: kind, Chain: name, Text: v.Text, Expected: "healed", Actual: string(v.State), Evidence: v.Seen})
-	}
-	flows.SortFindings(r.Findings)
-	switch {
-	case len(r.Findings) > 0:
-		r.State = flows.Fail
-	case len(r.Unknowns) > 0:
-		r.State = flows.NotKnown
-	}
-	return r
 }

@@ -231,7 +231,6 @@ func (e *exercise) conclude(r *flows.Result, stopped error) {
 	if e.plan.Begun > 0 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%s of the recording have no message that begins one: they were not replayed", count(e.plan.Begun, "chain")))
 	}
-	flows.SortFindings(r.Findings)
 	slices.Sort(r.Warnings)
 	settleCounts(r)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -105,14 +104,7 @@ func settleCounts(r *flows.Result) {
 	r.Chains.Fail, r.Chains.Unknown = n(bad), n(open)
 	r.Chains.Total = max(r.Chains.Total, r.Chains.Fail+r.Chains.Unknown)
 	r.Chains.Pass = r.Chains.Total - r.Chains.Fail - r.Chains.Unknown
-	switch {
-	case len(r.Findings) > 0:
-		r.State = flows.Fail
-	case len(r.Unknowns) > 0:
-		r.State = flows.NotKnown
-	default:
-		r.State = flows.Pass
-	}
+	r.Conclude()
 }
 
 // effects are what the second sending of the same messages set off.
@@ -141,26 +133,16 @@ func (e *exercise) ownAgain() sendings {
 	for i := range e.plan.Shipments {
 		s := &e.plan.Shipments[i]
 		o := &message.Observation{Message: s.Message, Channel: e.flow.Channels[s.Channel].Name}
-		own[printOf(e.flow.Masked(o))]++
+		own[e.flow.Masked(o).Fingerprint()]++
 	}
 	return own
 }
 
 func (s sendings) is(o *message.Observation) bool {
-	k := printOf(o)
+	k := o.Fingerprint()
 	if s[k] == 0 {
 		return false
 	}
 	s[k]--
 	return true
-}
-
-// printOf tells messages apart by channel and payload: of the key not every broker
-// tells.
-func printOf(o *message.Observation) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(o.Channel))
-	_, _ = h.Write([]byte{0})
-	_, _ = h.Write(o.Payload)
-	return h.Sum64()
 }
