@@ -3,6 +3,7 @@ package shop
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 )
 
@@ -27,6 +28,26 @@ func EnvironmentOf(getenv func(string) string) Environment {
 		Rabbit:      or(getenv("RABBIT"), "amqp://guest:guest@localhost:5672/"),
 		AWSEndpoint: getenv("AWS_ENDPOINT"),
 	}
+}
+
+// TestEnvironment is that of this process; what it lacks are the brokers that the
+// tests use. An emulator gets credentials that mean nothing, in this process's
+// environment.
+func TestEnvironment() (Environment, error) {
+	env := EnvironmentOf(func(name string) string {
+		if v := os.Getenv(name); v != "" {
+			return v
+		}
+		return os.Getenv(map[string]string{
+			"KAFKA": "FLOWCHECK_TEST_KAFKA", "RABBIT": "FLOWCHECK_TEST_RABBITMQ", "AWS_ENDPOINT": "FLOWCHECK_TEST_MINISTACK",
+		}[name])
+	})
+	if env.AWSEndpoint == "" || os.Getenv("AWS_ACCESS_KEY_ID") != "" {
+		return env, nil
+	}
+	return env, errors.Join(
+		os.Setenv("AWS_ACCESS_KEY_ID", "test"), os.Setenv("AWS_SECRET_ACCESS_KEY", "test"),
+		os.Setenv("AWS_EC2_METADATA_DISABLED", "true"))
 }
 
 // StartOn starts the shop on real brokers; of cfg, Kafka, Tasks and Mails are env's.

@@ -37,10 +37,10 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	t := trial{program: *flowcheck, flows: *flows, env: environment()}
-	ok, err := false, setCredentials(t.env)
+	env, err := shop.TestEnvironment()
+	ok := false
 	if err == nil {
-		ok, err = tryAll(ctx, t, *only)
+		ok, err = tryAll(ctx, trial{program: *flowcheck, flows: *flows, env: env}, *only)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -57,29 +57,6 @@ type trial struct {
 	env            shop.Environment
 	codings        shop.Codings
 	vars           []string // of flowcheck's environment
-}
-
-// environment is KAFKA, RABBIT and AWS_ENDPOINT, else the brokers that the tests
-// use.
-func environment() shop.Environment {
-	return shop.EnvironmentOf(func(name string) string {
-		if v := os.Getenv(name); v != "" {
-			return v
-		}
-		return os.Getenv(map[string]string{
-			"KAFKA": "FLOWCHECK_TEST_KAFKA", "RABBIT": "FLOWCHECK_TEST_RABBITMQ", "AWS_ENDPOINT": "FLOWCHECK_TEST_MINISTACK",
-		}[name])
-	})
-}
-
-// setCredentials gives an emulator credentials that mean nothing.
-func setCredentials(env shop.Environment) error {
-	if env.AWSEndpoint == "" || os.Getenv("AWS_ACCESS_KEY_ID") != "" {
-		return nil
-	}
-	return errors.Join(
-		os.Setenv("AWS_ACCESS_KEY_ID", "test"), os.Setenv("AWS_SECRET_ACCESS_KEY", "test"),
-		os.Setenv("AWS_EC2_METADATA_DISABLED", "true"))
 }
 
 // outcome is what came of one run.

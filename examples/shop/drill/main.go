@@ -58,20 +58,8 @@ type drill struct {
 }
 
 func (d *drill) main(ctx context.Context) (ok bool, err error) {
-	d.env = shop.EnvironmentOf(func(name string) string {
-		if v := os.Getenv(name); v != "" {
-			return v
-		}
-		return os.Getenv(map[string]string{
-			"KAFKA": "FLOWCHECK_TEST_KAFKA", "RABBIT": "FLOWCHECK_TEST_RABBITMQ", "AWS_ENDPOINT": "FLOWCHECK_TEST_MINISTACK",
-		}[name])
-	})
-	if d.env.AWSEndpoint != "" && os.Getenv("AWS_ACCESS_KEY_ID") == "" {
-		for _, v := range [][2]string{{"AWS_ACCESS_KEY_ID", "test"}, {"AWS_SECRET_ACCESS_KEY", "test"}, {"AWS_EC2_METADATA_DISABLED", "true"}} {
-			if err := os.Setenv(v[0], v[1]); err != nil {
-				return false, err
-			}
-		}
+	if d.env, err = shop.TestEnvironment(); err != nil {
+		return false, err
 	}
 	if d.dir, err = os.MkdirTemp("", "drill-"); err != nil {
 		return false, err
