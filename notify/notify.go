@@ -11,12 +11,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/internal/post"
 	"github.com/flowcheck/flowcheck/shadow"
 )
 
@@ -42,10 +42,9 @@ type queue struct {
 	Target
 	grouper grouper
 	in      chan Alert
-	client  *http.Client
 	sent    []time.Time // in the last hour
 	held    int
-	pause   time.Duration // before the second try
+	to      *post.Target
 }
 
 // Start begins to notify; count is told what became of each notification: sent,
@@ -53,7 +52,7 @@ type queue struct {
 func Start(cfg *Config, log *slog.Logger, count func(target, result string, n int)) *Notifier {
 	n := &Notifier{cfg: cfg, log: log, count: count, in: make(chan shadow.Record, inbox), stop: make(chan struct{})}
 	for _, t := range cfg.Targets {
-		q := &queue{Target: t, grouper: grouper{cfg: cfg, groups: map[string]*group{}}, in: make(chan Alert, queued), pause: firstTry, client: newClient()}
+		q := &queue{Target: t, grouper: grouper{cfg: cfg, groups: map[string]*group{}}, in: make(chan Alert, queued), to: postTo(&t)}
 		n.targets = append(n.targets, q)
 		n.work.Go(func() { n.deliver(q) })
 		for _, result := range []string{"sent", "failed", "dropped"} {

@@ -13,7 +13,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -25,6 +24,7 @@ import (
 	trace "go.opentelemetry.io/proto/slim/otlp/trace/v1"
 
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/internal/post"
 	"github.com/flowcheck/flowcheck/message"
 	"github.com/flowcheck/flowcheck/shadow"
 )
@@ -45,14 +45,12 @@ type Config struct {
 // Exporter is a shadow.Watcher and a shadow.Seer. It is safe for concurrent use.
 type Exporter struct {
 	cfg     Config
-	to      string
-	client  *http.Client
+	to      *post.Target
 	flows   map[string]*flowInfo
 	parents parents
 	in      chan []*trace.Span
 	stop    chan struct{}
 	done    chan struct{}
-	pause   time.Duration
 }
 
 // flowInfo is what spans say of a flow.
@@ -82,9 +80,8 @@ func Start(cfg Config) (*Exporter, error) {
 		u = u.JoinPath("v1/traces")
 	}
 	e := &Exporter{
-		cfg: cfg, to: u.String(), flows: map[string]*flowInfo{}, in: make(chan []*trace.Span, maxWaiting),
-		stop: make(chan struct{}), done: make(chan struct{}), pause: time.Second,
-		client: &http.Client{Timeout: sendTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		cfg: cfg, to: postTo(u.String(), cfg.Headers), flows: map[string]*flowInfo{}, in: make(chan []*trace.Span, maxWaiting),
+		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	for _, f := range cfg.Flows {
 		e.flows[f.Name] = infoOf(f)
@@ -180,7 +177,7 @@ func (e *Exporter) run() {
 		case <-tick.C:
 			send()
 		case <-e.stop:
-			timer := time.AfterFunc(sendTimeout, cancel)
+			timer := time.AfterFunc(post.Timeout, cancel)
 			defer timer.Stop()
 			for len(e.in) > 0 {
 				if batch = append(batch, <-e.in...); len(batch) >= maxBatch {

@@ -94,7 +94,7 @@ func shadowed(t *testing.T, cfg Config, all ...*message.Observation) map[string]
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.pause = time.Millisecond
+	e.to.Pause = time.Millisecond
 	live := flows.NewLive(f, flows.LiveConfig{Started: noon.Add(-time.Hour), Tell: func(j *flows.Judgement) {
 		if j.Closed {
 			e.Closed("orders", j)
