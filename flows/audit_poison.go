@@ -81,14 +81,21 @@ func (a *Audit) notePoison(c *correlate.Chain) {
 		if t == nil {
 			continue
 		}
-		for i := range c.Entries {
-			e := &c.Entries[i]
-			if e.Step == correlate.NoStep || a.flow.Channels[e.Channel].DeadLetters != nil || a.sameAddress(t.poison.Channel, int(e.Channel)) {
-				continue
-			}
-			t.poison.steps = append(t.poison.steps, a.flow.Steps[e.Step].Name)
-		}
+		t.poison.steps = append(t.poison.steps, a.stepsBeyond(t.poison, c)...)
 	}
+}
+
+// stepsBeyond are the steps of a broken trigger's chain that came of it.
+func (a *Audit) stepsBeyond(x *poison, c *correlate.Chain) []string {
+	var steps []string
+	for i := range c.Entries {
+		e := &c.Entries[i]
+		if e.Step == correlate.NoStep || a.flow.Channels[e.Channel].DeadLetters != nil || a.sameAddress(x.Channel, int(e.Channel)) {
+			continue
+		}
+		steps = append(steps, a.flow.Steps[e.Step].Name)
+	}
+	return steps
 }
 
 // lettersOf are the dead letters of the broken trigger: by its bytes, by the id
@@ -109,13 +116,20 @@ func (a *Audit) lettersOf(p *poison) []*letter {
 }
 
 // PoisonSeen reports whether a dead letter of the broken trigger that an instance
-// sent has come, or nothing of the flow could show it.
+// sent has come, or nothing of the flow could show it, or the system has made sense
+// of it.
 func (a *Audit) PoisonSeen(id string) bool {
 	t := a.attempts[id]
 	if t == nil || t.poison == nil || len(a.flow.DeadLettersOf(a.intake.channels[t.poison.Channel])) == 0 {
 		return true
 	}
-	return len(a.lettersOf(t.poison)) > 0
+	return len(a.lettersOf(t.poison)) > 0 || lenient(t.poison.Broken) && a.madeSense(t.poison)
+}
+
+// madeSense reports whether the system has handled a broken trigger so far.
+func (a *Audit) madeSense(x *poison) bool {
+	c := a.chainOfIDs(x.ids)
+	return c != nil && len(a.stepsBeyond(x, c)) > 0
 }
 
 // judgePoison judges what became of the broken trigger.

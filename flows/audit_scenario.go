@@ -265,6 +265,11 @@ func (a *Audit) stir(m *correlate.Message, n correlate.Number) {
 		for _, s := range a.scenariosOf(a.engine.IDs(n)) {
 			a.stirred[s.mark.ID] = true
 		}
+		for _, id := range a.engine.IDs(n) {
+			if t := a.poisons[correlate.Canonical(id)]; t != nil {
+				a.stirred[t.id] = true
+			}
+		}
 	}
 }
 
@@ -296,9 +301,12 @@ func (a *Audit) waitFor(s *scenarioRun, w *Wait) {
 	}
 }
 
-func (a *Audit) chainOf(s *scenarioRun) *correlate.Chain {
+func (a *Audit) chainOf(s *scenarioRun) *correlate.Chain { return a.chainOfIDs(s.mark.IDs) }
+
+// chainOfIDs is the chain that is still open and has one of the ids, by their names.
+func (a *Audit) chainOfIDs(ids map[string]string) *correlate.Chain {
 	for i, id := range a.flow.IDs {
-		if value, ok := s.mark.IDs[id.Name]; ok {
+		if value, ok := ids[id.Name]; ok {
 			if c := a.engine.Lookup(correlate.ID{Name: uint16(i), Value: value}); c != nil {
 				return c
 			}

@@ -114,6 +114,21 @@ func TestPoison(t *testing.T) {
 	}
 }
 
+// A system that makes sense of a broken message is not watched for a dead letter
+// until the flow's timeout is over. The clock is a fake one.
+func TestPoisonThatIsUnderstood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, poisoned("[ poison ]"), memory.Options{})
+		r.server.CreateTopic("e", 1)
+		r.broken = func(_ context.Context, _ string, m message.Message) { r.bury(m, reason) }
+		result, stats := r.runWith(honest)
+		tell(t, result)
+		if got := verdicts(result); got != "poison pass" || stats.Total > r.flow.Timeout {
+			t.Errorf("probes %q after %v, with a timeout of %v", got, stats.Total, r.flow.Timeout)
+		}
+	})
+}
+
 // A broken message that holds up what is behind it is found: for ever, and for
 // longer than the flow allows.
 func TestPoisonThatHoldsUp(t *testing.T) {
