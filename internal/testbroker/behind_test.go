@@ -13,7 +13,7 @@ import (
 func TestKafkaBehindAProxy(t *testing.T) {
 	t.Parallel()
 	b := testbroker.OwnKafka(t)
-	for at, want := range map[string]string{b.Behind: b.Proxy, b.SystemBehind: b.SystemProxy, b.URL: b.URL} {
+	for at, want := range map[string]string{b.Behind: b.Proxy, b.SystemBehind[1]: b.SystemProxy[1], b.URL: b.URL} {
 		client, err := sarama.NewClient([]string{at}, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -28,6 +28,8 @@ import (
 type Options struct {
 	Home string // where the programs are installed; "" is Home()
 	Dir  string // an existing directory for data, configuration and output; nothing is written outside it
+	// Systems is how many listeners a Kafka has for systems under test, each behind a proxy of its own; 0 is 1.
+	Systems int
 }
 
 func (o Options) home() string {
@@ -46,8 +48,8 @@ type Broker struct {
 	// Kafka: a second listener, at Behind, tells its clients to come to Proxy, where nobody listens unless a test
 	// starts a proxy there; else "".
 	Behind, Proxy string
-	// Kafka: a third listener of that kind, for the system under test while flowcheck is behind the second.
-	SystemBehind, SystemProxy string
+	// Kafka: further listeners of that kind, each for a system under test while flowcheck is behind the second.
+	SystemBehind, SystemProxy []string
 
 	mu      sync.Mutex
 	helpers []*process // started before the broker and ended after it

@@ -23,10 +23,10 @@ func KafkaJars(home string) string { return filepath.Join(home, "kafka-"+KafkaVe
 const kafkaProperties = `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@%[2]s
-listeners=PLAINTEXT://%[1]s,BEHIND://%[4]s,SYSTEM://%[8]s,CONTROLLER://%[2]s%[6]s
-advertised.listeners=PLAINTEXT://%[1]s,BEHIND://%[5]s,SYSTEM://%[9]s%[6]s
+listeners=PLAINTEXT://%[1]s,BEHIND://%[4]s,CONTROLLER://%[2]s%[6]s%[8]s
+advertised.listeners=PLAINTEXT://%[1]s,BEHIND://%[5]s%[6]s%[9]s
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,SYSTEM:PLAINTEXT,CONTROLLER:PLAINTEXT%[7]s
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT%[7]s
 log.dirs=%[3]s
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
@@ -56,21 +56,28 @@ type kafkaExtra struct {
 
 func startKafka(ctx context.Context, o Options, extra kafkaExtra) (*Broker, error) {
 	jars := filepath.Join(KafkaJars(o.home()), "*")
-	ports, err := freePorts(ctx, 6)
+	systems := max(1, o.Systems)
+	ports, err := freePorts(ctx, 4+2*systems)
 	if err != nil {
 		return nil, fmt.Errorf("start kafka: %w", err)
 	}
 	addr := address(ports[0])
 	config := filepath.Join(o.Dir, "server.properties")
 	behind, proxy := address(ports[2]), address(ports[3])
-	systemBehind, systemProxy := address(ports[4]), address(ports[5])
-	var listeners, protocols string
+	var listeners, protocols, systemsAt, systemsSay string
+	var systemBehind, systemProxy []string
+	for i := range systems {
+		systemBehind, systemProxy = append(systemBehind, address(ports[4+2*i])), append(systemProxy, address(ports[5+2*i]))
+		systemsAt += fmt.Sprintf(",SYSTEM%d://%s", i, systemBehind[i])
+		systemsSay += fmt.Sprintf(",SYSTEM%d://%s", i, systemProxy[i])
+		protocols += fmt.Sprintf(",SYSTEM%d:PLAINTEXT", i)
+	}
 	for _, name := range slices.Sorted(maps.Keys(extra.listeners)) {
 		listeners += "," + name + "://" + extra.listeners[name]
 		protocols += "," + name + ":" + extra.protocols[name]
 	}
 	text := fmt.Sprintf(kafkaProperties, addr, address(ports[1]), filepath.Join(o.Dir, "data"), behind, proxy, listeners, protocols,
-		systemBehind, systemProxy)
+		systemsAt, systemsSay)
 	text += extra.properties
 	if err := writeFile(config, text); err != nil {
 		return nil, fmt.Errorf("start kafka: %w", err)

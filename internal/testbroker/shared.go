@@ -13,8 +13,8 @@ const (
 	EnvKafka        = "FLOWCHECK_TEST_KAFKA"               // host:port
 	EnvBehind       = "FLOWCHECK_TEST_KAFKA_BEHIND"        // host:port of the listener behind a proxy
 	EnvProxy        = "FLOWCHECK_TEST_KAFKA_PROXY"         // host:port where the proxy has to listen
-	EnvSystemBehind = "FLOWCHECK_TEST_KAFKA_SYSTEM_BEHIND" // another such listener, for the system under test
-	EnvSystemProxy  = "FLOWCHECK_TEST_KAFKA_SYSTEM_PROXY"  // and where its proxy has to listen
+	EnvSystemBehind = "FLOWCHECK_TEST_KAFKA_SYSTEM_BEHIND" // other such listeners, host:port,…: each for a system under test
+	EnvSystemProxy  = "FLOWCHECK_TEST_KAFKA_SYSTEM_PROXY"  // and where their proxies have to listen
 	EnvRabbitMQ     = "FLOWCHECK_TEST_RABBITMQ"            // amqp URL
 	EnvManagement   = "FLOWCHECK_TEST_RABBITMQ_MANAGEMENT" // http URL
 	EnvMinistack    = "FLOWCHECK_TEST_MINISTACK"           // http URL
@@ -139,7 +139,7 @@ func own(t testing.TB, start func(context.Context, Options) (*Broker, error), pr
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	b, err := start(ctx, Options{Dir: t.TempDir()})
+	b, err := start(ctx, Options{Dir: t.TempDir(), Systems: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

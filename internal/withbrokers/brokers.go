@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,8 +29,8 @@ type variable struct {
 func url(b *testbroker.Broker) string          { return b.URL }
 func behind(b *testbroker.Broker) string       { return b.Behind }
 func proxy(b *testbroker.Broker) string        { return b.Proxy }
-func systemBehind(b *testbroker.Broker) string { return b.SystemBehind }
-func systemProxy(b *testbroker.Broker) string  { return b.SystemProxy }
+func systemBehind(b *testbroker.Broker) string { return strings.Join(b.SystemBehind, ",") }
+func systemProxy(b *testbroker.Broker) string  { return strings.Join(b.SystemProxy, ",") }
 func management(b *testbroker.Broker) string   { return b.Management }
 
 func kinds() []kind {
@@ -60,36 +61,37 @@ type started struct {
 
 // startAll installs and starts the kinds side by side. Those whose address is in the environment already are taken
 // as they are.
-func startAll(ctx context.Context, wanted []kind, home, data string) []started {
+func startAll(ctx context.Context, wanted []kind, o testbroker.Options) []started {
 	all := make([]started, len(wanted))
 	var wg sync.WaitGroup
 	for i, k := range wanted {
-		wg.Go(func() { all[i] = startOne(ctx, k, home, filepath.Join(data, k.name)) })
+		wg.Go(func() { all[i] = startOne(ctx, k, o) })
 	}
 	wg.Wait()
 	return all
 }
 
-func startOne(ctx context.Context, k kind, home, data string) started {
+func startOne(ctx context.Context, k kind, o testbroker.Options) started {
 	s := started{kind: k}
+	o.Dir = filepath.Join(o.Dir, k.name)
 	if len(k.vars) > 0 && os.Getenv(k.vars[0].name) != "" {
 		return s
 	}
 	begin := time.Now()
-	if s.err = installOne(ctx, k, home); s.err != nil {
+	if s.err = installOne(ctx, k, o.Home); s.err != nil {
 		return s
 	}
 	s.installed = time.Since(begin)
 	if k.start == nil {
 		return s
 	}
-	if s.err = os.Mkdir(data, 0o700); s.err != nil {
+	if s.err = os.Mkdir(o.Dir, 0o700); s.err != nil {
 		return s
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	begin = time.Now()
-	s.broker, s.err = k.start(ctx, testbroker.Options{Home: home, Dir: data})
+	s.broker, s.err = k.start(ctx, o)
 	s.booted = time.Since(begin)
 	return s
 }

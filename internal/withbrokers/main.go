@@ -1,6 +1,6 @@
 // Command withbrokers runs a command with real brokers beside it:
 //
-//	go run ./internal/withbrokers [-only kafka,rabbitmq,ministack,elasticmq,mariadb,postgres] -- CMD ARGS…
+//	go run ./internal/withbrokers [-only kafka,rabbitmq,ministack,elasticmq,mariadb,postgres] [-systems N] -- CMD ARGS…
 //
 // It installs what is missing where it may, starts the brokers on free ports of 127.0.0.1, puts their addresses
 // into the command's environment (see package testbroker), runs the command, stops the brokers, and exits with the
@@ -36,28 +36,27 @@ func main() {
 
 // run is the whole program; its own words go to log.
 func run(ctx context.Context, args []string, log io.Writer) int {
-	wanted, cmd, err := parse(args, log)
+	wanted, options, cmd, err := parse(args, log)
 	if err != nil {
 		fmt.Fprintln(log, "withbrokers:", err)
 		return 2
 	}
-	home := testbroker.Home()
-	if err := os.MkdirAll(home, 0o755); err != nil {
+	options.Home = testbroker.Home()
+	if err := os.MkdirAll(options.Home, 0o755); err != nil {
 		fmt.Fprintln(log, "withbrokers:", err)
 		return 1
 	}
-	data, err := os.MkdirTemp("", "flowcheck-brokers-")
-	if err != nil {
+	if options.Dir, err = os.MkdirTemp("", "flowcheck-brokers-"); err != nil {
 		fmt.Fprintln(log, "withbrokers:", err)
 		return 1
 	}
-	defer os.RemoveAll(data)
+	defer os.RemoveAll(options.Dir)
 
-	all := startAll(ctx, wanted, home, data)
+	all := startAll(ctx, wanted, options)
 	tell(log, all)
 	code := 1
 	if complete(all) || (os.Getenv(testbroker.EnvNoSkip) != "1" && ctx.Err() == nil) {
-		code = runCommand(ctx, cmd, append(environment(all), testbroker.EnvHome+"="+home), log)
+		code = runCommand(ctx, cmd, append(environment(all), testbroker.EnvHome+"="+options.Home), log)
 	}
 	begin := time.Now()
 	for _, err := range stopAll(all) {
@@ -71,25 +70,26 @@ func run(ctx context.Context, args []string, log io.Writer) int {
 }
 
 // parse reads the arguments: the brokers wanted and the command.
-func parse(args []string, log io.Writer) ([]kind, []string, error) {
+func parse(args []string, log io.Writer) (wanted []kind, o testbroker.Options, cmd []string, err error) {
 	flags := flag.NewFlagSet("withbrokers", flag.ContinueOnError)
 	flags.SetOutput(log)
 	only := flags.String("only", "", "the brokers to start, separated by commas; all if empty")
+	flags.IntVar(&o.Systems, "systems", 1, "how many systems under test Kafka has a listener for, each behind a proxy of its own")
 	if err := flags.Parse(args); err != nil {
-		return nil, nil, err
+		return nil, o, nil, err
 	}
 	if flags.NArg() == 0 {
-		return nil, nil, errors.New("no command: withbrokers [-only kafka,…] -- CMD ARGS…")
+		return nil, o, nil, errors.New("no command: withbrokers [-only kafka,…] -- CMD ARGS…")
 	}
-	wanted := kinds()
+	wanted = kinds()
 	if *only != "" {
 		names := strings.Split(*only, ",")
 		wanted = slices.DeleteFunc(wanted, func(k kind) bool { return !slices.Contains(names, k.name) })
 		if len(wanted) != len(names) {
-			return nil, nil, fmt.Errorf("-only %s: the brokers are kafka, rabbitmq, ministack, elasticmq, mariadb, postgres, chromium", *only)
+			return nil, o, nil, fmt.Errorf("-only %s: the brokers are kafka, rabbitmq, ministack, elasticmq, mariadb, postgres, chromium", *only)
 		}
 	}
-	return wanted, flags.Args(), nil
+	return wanted, o, flags.Args(), nil
 }
 
 // runCommand runs the command with the brokers' addresses and returns its exit code, 130 when it was interrupted.
