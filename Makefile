@@ -6,7 +6,8 @@
 
 PKG      ?= ./...
 FUZZTIME ?= 30s
-SHARDS   ?= 3
+SHARDS   ?= 1
+SIDE     ?= 10
 CHAINS   ?= 1000000
 MESSAGES ?= 5000000
 SOAK     ?= 60m
@@ -75,10 +76,10 @@ shop-bugs: build ## the shop on the real brokers, each of its bugs switched on i
 drill: build ## what the correct shop did, replayed onto the shop with each of its bugs, on the real brokers
 	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./examples/shop/drill -flowcheck bin/flowcheck
 
-matrix: build ## each bug of the shop, each flow and probe, on the real brokers; SHARDS=3 side by side, MATRIX=-load for more
+matrix: build ## each bug of the shop, each flow and probe, on the real brokers; SIDE=10 side by side, MATRIX=-load for more
 	go build -o bin/ ./internal/withbrokers ./examples/shop/matrix
 	@pids=; for i in $$(seq $(SHARDS)); do \
-		bin/withbrokers -only kafka,rabbitmq,ministack -- bin/matrix run -shard $$i/$(SHARDS) -results bin/matrix-$$i.jsonl $(MATRIX) & \
+		bin/withbrokers -only kafka,rabbitmq,ministack -systems $(SIDE) -- bin/matrix run -shard $$i/$(SHARDS) -results bin/matrix-$$i.jsonl $(MATRIX) & \
 		pids="$$pids $$!"; \
 	done; code=0; for p in $$pids; do wait $$p || code=1; done; bin/matrix table bin/matrix-*.jsonl && exit $$code
 

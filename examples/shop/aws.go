@@ -19,6 +19,7 @@ import (
 type awsMails struct {
 	sns      *sns.Client
 	sqs      *sqs.Client
+	prefix   string            // of the names of all
 	topics   map[string]string // ARNs by name
 	queueURL string
 	options  MailOptions
@@ -30,23 +31,23 @@ const region = "eu-west-1"
 // attemptsOfAWS is how often a call is made before the shop tries again by itself.
 const attemptsOfAWS = 5
 
-// connectAWS connects the shop to SNS and SQS, or an emulator at endpoint.
-func connectAWS(ctx context.Context, endpoint string) (*awsMails, error) {
+// connectAWS connects the shop to SNS and SQS, or an emulator.
+func connectAWS(ctx context.Context, env Environment) (*awsMails, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region), config.WithRetryer(func() aws.Retryer {
 		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attemptsOfAWS, 2*relayAgain })
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("shop: aws: %w", err)
 	}
-	if endpoint != "" {
-		cfg.BaseEndpoint = aws.String(endpoint)
+	if env.AWSEndpoint != "" {
+		cfg.BaseEndpoint = aws.String(env.AWSEndpoint)
 	}
-	return &awsMails{sns: sns.NewFromConfig(cfg), sqs: sqs.NewFromConfig(cfg), topics: map[string]string{}}, nil
+	return &awsMails{sns: sns.NewFromConfig(cfg), sqs: sqs.NewFromConfig(cfg), prefix: env.Prefix, topics: map[string]string{}}, nil
 }
 
 func (m *awsMails) Declare(ctx context.Context, o MailOptions) error {
 	for _, name := range mailTopics {
-		in := &sns.CreateTopicInput{Name: aws.String(name)}
+		in := &sns.CreateTopicInput{Name: aws.String(m.prefix + name)}
 		if strings.HasSuffix(name, ".fifo") {
 			in.Attributes = map[string]string{"FifoTopic": "true"}
 		}
@@ -70,7 +71,7 @@ func (m *awsMails) Declare(ctx context.Context, o MailOptions) error {
 // declareQueue makes the queue as the options say, or makes the one that there is
 // so, and returns its ARN.
 func (m *awsMails) declareQueue(ctx context.Context) (string, error) {
-	queue, err := m.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(queueMail)})
+	queue, err := m.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(m.prefix + queueMail)})
 	if err != nil {
 		return "", err
 	}

@@ -13,7 +13,7 @@ import (
 // Clear takes out of env's brokers what a shop that was closed has left undone, so
 // that the next shop does not begin with it. No shop may be running.
 func Clear(ctx context.Context, env Environment) error {
-	return errors.Join(skipTopics(strings.Split(env.Kafka, ",")), purgeQueues(ctx, env.Rabbit), purgeMails(ctx, env.AWSEndpoint))
+	return errors.Join(skipTopics(env), purgeQueues(ctx, env), purgeMails(ctx, env))
 }
 
 // groups are the shop's consumer groups, with their topics.
@@ -22,13 +22,13 @@ var groups = map[string]string{
 }
 
 // skipTopics commits the end of each partition.
-func skipTopics(addrs []string) error {
-	e, err := openEvents(addrs, nil)
+func skipTopics(env Environment) error {
+	e, err := openEvents(strings.Split(env.Kafka, ","), env.Prefix, nil)
 	if err != nil {
 		return err
 	}
 	for group, topic := range groups {
-		if skipErr := e.skip(group, topic); skipErr != nil {
+		if skipErr := e.skip(env.Prefix+group, env.Prefix+topic); skipErr != nil {
 			err = errors.Join(err, fmt.Errorf("shop: clear the group %s: %w", group, skipErr))
 		}
 	}
@@ -56,8 +56,8 @@ func (e *events) skip(group, topic string) error {
 	return nil
 }
 
-func purgeQueues(ctx context.Context, url string) error {
-	r := &rabbitTasks{url: url}
+func purgeQueues(ctx context.Context, env Environment) error {
+	r := &rabbitTasks{url: env.Rabbit, prefix: env.Prefix}
 	err := r.Declare(ctx)
 	if err != nil {
 		return err
@@ -65,14 +65,14 @@ func purgeQueues(ctx context.Context, url string) error {
 	ch, err := r.channel()
 	for _, q := range []string{queueWork, queueRetry, queueParked, queueOther} {
 		if err == nil {
-			_, err = ch.QueuePurge(q, false)
+			_, err = ch.QueuePurge(r.prefix+q, false)
 		}
 	}
 	return errors.Join(err, r.close())
 }
 
-func purgeMails(ctx context.Context, endpoint string) error {
-	m, err := connectAWS(ctx, endpoint)
+func purgeMails(ctx context.Context, env Environment) error {
+	m, err := connectAWS(ctx, env)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,9 @@ type Environment struct {
 	// Kafka is host:port[,host:port], Rabbit an amqp:// URL, AWSEndpoint the URL of
 	// an emulator, "" for AWS itself.
 	Kafka, Rabbit, AWSEndpoint string
+	// Prefix is how the names of all begin that this shop has on the brokers, so that
+	// several can be there side by side. SNS takes letters, digits, - and _.
+	Prefix string
 }
 
 // EnvironmentOf reads KAFKA, RABBIT and AWS_ENDPOINT.
@@ -53,12 +56,12 @@ func TestEnvironment() (Environment, error) {
 // StartOn starts the shop on real brokers; of cfg, Kafka, Tasks and Mails are env's.
 // close stops it and disconnects.
 func StartOn(ctx context.Context, env Environment, cfg Config) (s *Shop, closeShop func() error, err error) {
-	tasks := &rabbitTasks{url: env.Rabbit}
-	mails, err := connectAWS(ctx, env.AWSEndpoint)
+	tasks := &rabbitTasks{url: env.Rabbit, prefix: env.Prefix}
+	mails, err := connectAWS(ctx, env)
 	if err != nil {
 		return nil, nil, err
 	}
-	cfg.Kafka, cfg.Tasks, cfg.Mails = strings.Split(env.Kafka, ","), tasks, mails
+	cfg.Kafka, cfg.Tasks, cfg.Mails, cfg.Prefix = strings.Split(env.Kafka, ","), tasks, mails, env.Prefix
 	if s, err = Start(ctx, cfg); err != nil {
 		return nil, nil, errors.Join(err, tasks.close())
 	}

@@ -202,7 +202,7 @@ func (s *Shop) unreadable(ctx context.Context, task Task, err error) Verdict {
 	}
 	r := parked(task)
 	r.headers = map[string]any{
-		"x-exception-message": err.Error(), "x-original-exchange": exchangeShipping, "x-original-routingKey": task.Key,
+		"x-exception-message": err.Error(), "x-original-exchange": s.cfg.Prefix + exchangeShipping, "x-original-routingKey": task.Key,
 	}
 	for name, value := range task.Headers {
 		if _, ok := r.headers[name]; !ok {

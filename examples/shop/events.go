@@ -23,6 +23,7 @@ const largest = 2 << 20
 // own: on a shared one a produce would wait behind a fetch that waits for data.
 type events struct {
 	addrs    []string
+	prefix   string // of its topics and groups
 	client   sarama.Client
 	producer sarama.SyncProducer
 	codings  map[string]Coding // by topic
@@ -51,7 +52,7 @@ func kafkaConfig() *sarama.Config {
 	return cfg
 }
 
-func openEvents(addrs []string, log *slog.Logger) (*events, error) {
+func openEvents(addrs []string, prefix string, log *slog.Logger) (*events, error) {
 	cfg := kafkaConfig()
 	// A producer that gives a message up while the broker is away does not know
 	// whether it was written: sent again it is another one.
@@ -60,7 +61,7 @@ func openEvents(addrs []string, log *slog.Logger) (*events, error) {
 	if err != nil {
 		return nil, fmt.Errorf("shop: kafka: %w", err)
 	}
-	e := &events{addrs: addrs, client: client, log: log}
+	e := &events{addrs: addrs, prefix: prefix, client: client, log: log}
 	if err := e.createTopics(); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
@@ -84,7 +85,7 @@ func (e *events) createTopics() error {
 		if topic == topicRefused {
 			detail.ConfigEntries = map[string]*string{"max.message.bytes": &limit}
 		}
-		err := admin.CreateTopic(topic, detail, false)
+		err := admin.CreateTopic(e.prefix+topic, detail, false)
 		if err != nil && !errors.Is(err, sarama.ErrTopicAlreadyExists) {
 			return fmt.Errorf("shop: create the topic %s: %w", topic, err)
 		}
@@ -96,8 +97,12 @@ func (e *events) createTopics() error {
 func (e *events) awaitTopics() error {
 	ctx, cancel := context.WithTimeout(context.Background(), topicsWithin)
 	defer cancel()
+	var names []string
+	for _, topic := range topics {
+		names = append(names, e.prefix+topic)
+	}
 	for {
-		err := e.client.RefreshMetadata(topics...)
+		err := e.client.RefreshMetadata(names...)
 		if err == nil {
 			return nil
 		}
@@ -115,7 +120,7 @@ func (e *events) close() error {
 }
 
 func (e *events) produce(r row) error {
-	m := &sarama.ProducerMessage{Topic: r.to, Key: sarama.StringEncoder(r.key), Value: sarama.ByteEncoder(encoded(e.codings[r.to], r.body))}
+	m := &sarama.ProducerMessage{Topic: e.prefix + r.to, Key: sarama.StringEncoder(r.key), Value: sarama.ByteEncoder(encoded(e.codings[r.to], r.body))}
 	if r.noKey {
 		m.Key = nil
 	}
@@ -185,7 +190,7 @@ func (e *events) session(ctx context.Context, m member, h *groupHandler) error {
 	if m.forgets {
 		cfg.Consumer.Offsets.Initial = sarama.OffsetNewest
 	}
-	g, err := sarama.NewConsumerGroup(e.addrs, m.group, cfg)
+	g, err := sarama.NewConsumerGroup(e.addrs, e.prefix+m.group, cfg)
 	if err != nil {
 		return err
 	}
@@ -193,7 +198,7 @@ func (e *events) session(ctx context.Context, m member, h *groupHandler) error {
 	for {
 		// With an error the same member joins again: as another one it would wait until
 		// the broker gives the first one up.
-		err := g.Consume(ctx, []string{m.topic}, h)
+		err := g.Consume(ctx, []string{e.prefix + m.topic}, h)
 		switch {
 		case ctx.Err() != nil, errors.Is(err, sarama.ErrClosedConsumerGroup):
 			return errors.Join(ctx.Err(), err)

@@ -91,7 +91,7 @@ func (s *Shop) mailFailed(ctx context.Context, m Mail, err error) bool {
 		return false
 	}
 	failed := row{lane: laneMails, to: topicMailFailures, body: m.Body, headers: map[string]any{
-		"reason_poisoned": err.Error(), "topic_poisoned": topicMail, "handler_poisoned": "mailer",
+		"reason_poisoned": err.Error(), "topic_poisoned": s.cfg.Prefix + topicMail, "handler_poisoned": "mailer",
 	}}
 	return s.db.flushed(ctx, s.db.update(func(t *tx) { t.send(failed) })) == nil
 }

@@ -12,7 +12,8 @@ import (
 
 // rabbitTasks is the shop's RabbitMQ. It connects again when a connection is lost.
 type rabbitTasks struct {
-	url string
+	url    string
+	prefix string // of the names of all
 
 	mu      sync.Mutex // guards conn and publish
 	conn    *amqp.Connection
@@ -82,25 +83,25 @@ func (r *rabbitTasks) Declare(context.Context) error {
 		return err
 	}
 	for _, e := range exchanges {
-		if err := ch.ExchangeDeclare(e, amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
+		if err := ch.ExchangeDeclare(r.prefix+e, amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
 			return fmt.Errorf("shop: rabbitmq: %w", err)
 		}
 	}
 	options := map[string]amqp.Table{
-		queueWork: {"x-dead-letter-exchange": exchangeRetry},
+		queueWork: {"x-dead-letter-exchange": r.prefix + exchangeRetry},
 		queueRetry: {
-			"x-message-ttl": retryAfter.Milliseconds(), "x-dead-letter-exchange": "", "x-dead-letter-routing-key": queueWork,
+			"x-message-ttl": retryAfter.Milliseconds(), "x-dead-letter-exchange": "", "x-dead-letter-routing-key": r.prefix + queueWork,
 		},
 		queueParked: nil,
 		queueOther:  nil,
 	}
 	for name, o := range options {
-		if _, err := ch.QueueDeclare(name, true, false, false, false, o); err != nil {
+		if _, err := ch.QueueDeclare(r.prefix+name, true, false, false, false, o); err != nil {
 			return fmt.Errorf("shop: rabbitmq: %w", err)
 		}
 	}
 	for _, b := range bindings {
-		if err := ch.QueueBind(b.queue, b.key, b.exchange, false, nil); err != nil {
+		if err := ch.QueueBind(r.prefix+b.queue, b.key, r.prefix+b.exchange, false, nil); err != nil {
 			return fmt.Errorf("shop: rabbitmq: %w", err)
 		}
 	}
@@ -121,7 +122,7 @@ func (r *rabbitTasks) Publish(ctx context.Context, exchange string, t Task) erro
 	ctx, cancel := context.WithTimeout(ctx, confirmWithin)
 	defer cancel()
 	headers, _ := toAMQP(t.Headers).(amqp.Table)
-	confirmed, err := ch.PublishWithDeferredConfirmWithContext(ctx, exchange, t.Key, false, false, amqp.Publishing{
+	confirmed, err := ch.PublishWithDeferredConfirmWithContext(ctx, r.prefix+exchange, t.Key, false, false, amqp.Publishing{
 		MessageId: t.ID, ContentType: "application/json", DeliveryMode: amqp.Persistent, Headers: headers, Body: t.Body,
 	})
 	if err != nil {
@@ -166,7 +167,7 @@ func (r *rabbitTasks) session(ctx context.Context, c TaskConsumer) error {
 	}
 	// Not with ctx: when it ends, the library would cancel the consumer while the
 	// channel is closed, and each could take the answer to the other.
-	deliveries, err := ch.Consume(c.Queue, "", c.AckFirst, false, false, false, nil)
+	deliveries, err := ch.Consume(r.prefix+c.Queue, "", c.AckFirst, false, false, false, nil)
 	if err != nil {
 		return err
 	}

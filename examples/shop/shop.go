@@ -73,8 +73,10 @@ const (
 type Config struct {
 	// Kafka are the bootstrap addresses.
 	Kafka []string
-	Tasks Tasks
-	Mails Mails
+	// Prefix is how its names on the brokers begin.
+	Prefix string
+	Tasks  Tasks
+	Mails  Mails
 	// Codings spell the bodies otherwise than in JSON.
 	Codings Codings
 	// Bug is the name of one of Bugs; "" is a correct shop.
@@ -225,7 +227,7 @@ func (s *Shop) Close() error {
 }
 
 func (s *Shop) start(ctx context.Context) error {
-	events, err := openEvents(s.cfg.Kafka, s.cfg.Log)
+	events, err := openEvents(s.cfg.Kafka, s.cfg.Prefix, s.cfg.Log)
 	if err != nil {
 		return err
 	}

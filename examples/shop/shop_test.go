@@ -91,7 +91,7 @@ func (r *rig) next(t *testing.T, from <-chan *sarama.ConsumerMessage) *sarama.Co
 // customer sends on a connection of its own, as the shop's is closed by a restart.
 func (r *rig) customer(t *testing.T) *events {
 	t.Helper()
-	e, err := openEvents(r.cluster.ListenAddrs(), slog.Default())
+	e, err := openEvents(r.cluster.ListenAddrs(), "", slog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,10 +9,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -34,7 +32,8 @@ const (
 	envMinistack = "FLOWCHECK_TEST_MINISTACK"
 )
 
-// environment is where the shop and flowcheck run.
+// environment is where a shop and flowcheck run. Several are side by side on the same
+// brokers, where their names begin differently.
 type environment struct {
 	program, flows string
 	brokers        shop.Environment
@@ -45,20 +44,12 @@ type environment struct {
 	stretch        float64
 }
 
-// prepare makes the environment; the function undoes it.
-func prepare(ctx context.Context, c config) (e *environment, undo func(), err error) {
-	e = &environment{program: c.program, flows: c.flows, stretch: c.stretch, copies: c.copies, cut: time.Duration(float64(c.cut) * c.stretch), brokers: shop.Environment{
-		Kafka: os.Getenv(envKafka), Rabbit: os.Getenv(envRabbitMQ), AWSEndpoint: os.Getenv(envMinistack),
-	}}
-	if e.brokers.Kafka == "" || e.brokers.Rabbit == "" || e.brokers.AWSEndpoint == "" {
-		return nil, nil, errors.New("no brokers: go run ./internal/withbrokers -only kafka,rabbitmq,ministack -- …")
-	}
-	for name, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true",
-	} {
-		if err := os.Setenv(name, value); err != nil {
-			return nil, nil, err
-		}
+// prepare makes an environment for each listener that Kafka has for a system; the
+// function undoes it.
+func prepare(ctx context.Context, c config) (all []*environment, undo func(), err error) {
+	brokers, err := brokersOfTests()
+	if err != nil {
+		return nil, nil, err
 	}
 	var undos []func()
 	undo = func() {
@@ -66,20 +57,10 @@ func prepare(ctx context.Context, c config) (e *environment, undo func(), err er
 			u()
 		}
 	}
-	if e.flows, err = flowFiles(c); err != nil {
-		return nil, nil, err
-	}
-	undos = append(undos, func() { os.RemoveAll(e.flows) })
 	if c.load {
-		busy, cancel := context.WithCancel(ctx)
-		for core := range runtime.NumCPU() {
-			if core%c.shards == c.shard-1 { // one for each core, over all shards
-				go spin(busy)
-			}
-		}
-		undos = append(undos, cancel)
+		undos = append(undos, c.spins(ctx))
 	}
-	seen := e.brokers
+	seen := brokers
 	if c.delay > 0 {
 		closeProxies, err := delayed(&seen, c)
 		if err != nil {
@@ -88,13 +69,60 @@ func prepare(ctx context.Context, c config) (e *environment, undo func(), err er
 		}
 		undos = append(undos, closeProxies)
 	}
-	proxies, err := e.proxies(ctx)
+	listeners, err := listenersOfKafka()
+	for i := 0; i < len(listeners) && err == nil; i++ {
+		e := &environment{program: c.program, stretch: c.stretch, copies: c.copies, cut: time.Duration(float64(c.cut) * c.stretch), brokers: brokers}
+		e.brokers.Prefix = fmt.Sprintf("shop%d-", i+1)
+		if e.flows, err = flowFiles(c, e.brokers.Prefix); err != nil {
+			break
+		}
+		undos = append(undos, func() { os.RemoveAll(e.flows) })
+		e.ofFlowcheck, err = e.proxies(ctx, listeners[i])
+		e.ofFlowcheck = append(e.ofFlowcheck, "KAFKA="+seen.Kafka, "RABBIT="+seen.Rabbit, "AWS_ENDPOINT="+seen.AWSEndpoint)
+		all = append(all, e)
+	}
 	if err != nil {
 		undo()
 		return nil, nil, err
 	}
-	e.ofFlowcheck = append(proxies, "KAFKA="+seen.Kafka, "RABBIT="+seen.Rabbit, "AWS_ENDPOINT="+seen.AWSEndpoint)
-	return e, undo, nil
+	return all, undo, nil
+}
+
+// listener is one of Kafka that is behind a proxy: it sends its clients there.
+type listener struct{ behind, proxy string }
+
+// listenersOfKafka are those that are for systems under test.
+func listenersOfKafka() ([]listener, error) {
+	behind, at := strings.Split(os.Getenv(envOwnBehind), ","), strings.Split(os.Getenv(envOwnProxy), ",")
+	if behind[0] == "" || len(behind) != len(at) {
+		return nil, fmt.Errorf("%s and %s are not set", envOwnBehind, envOwnProxy)
+	}
+	var all []listener
+	for i := range behind {
+		all = append(all, listener{behind[i], at[i]})
+	}
+	return all, nil
+}
+
+// brokersOfTests are those that withbrokers has started.
+func brokersOfTests() (shop.Environment, error) {
+	brokers := shop.Environment{Kafka: os.Getenv(envKafka), Rabbit: os.Getenv(envRabbitMQ), AWSEndpoint: os.Getenv(envMinistack)}
+	if brokers.Kafka == "" || brokers.Rabbit == "" || brokers.AWSEndpoint == "" {
+		return brokers, errors.New("no brokers: go run ./internal/withbrokers -only kafka,rabbitmq,ministack -- …")
+	}
+	return brokers, errors.Join(
+		os.Setenv("AWS_ACCESS_KEY_ID", "test"), os.Setenv("AWS_SECRET_ACCESS_KEY", "test"), os.Setenv("AWS_EC2_METADATA_DISABLED", "true"))
+}
+
+// spins keeps each core busy, of several shards one each.
+func (c config) spins(ctx context.Context) (stop func()) {
+	ctx, stop = context.WithCancel(ctx)
+	for core := range runtime.NumCPU() {
+		if core%c.shards == c.shard-1 {
+			go spin(ctx)
+		}
+	}
+	return stop
 }
 
 // spin keeps a core busy.
@@ -106,16 +134,9 @@ func spin(ctx context.Context) {
 	}
 }
 
-// duration finds the times of a flow file.
-var duration = regexp.MustCompile(`\b(within|timeout|settle|p95|p99|grace): (\d+)(ms|s)\b`)
-
 // proxies says where flowcheck's proxies are to be and what is behind them, by the
 // variables of the flow files, and where that is for the shop.
-func (e *environment) proxies(ctx context.Context) ([]string, error) {
-	behind, at := os.Getenv(envOwnBehind), os.Getenv(envOwnProxy)
-	if behind == "" || at == "" {
-		return nil, fmt.Errorf("%s and %s are not set", envOwnBehind, envOwnProxy)
-	}
+func (e *environment) proxies(ctx context.Context, kafka listener) ([]string, error) {
 	rabbit, err := url.Parse(e.brokers.Rabbit)
 	if err != nil {
 		return nil, err
@@ -128,9 +149,9 @@ func (e *environment) proxies(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	variables := []string{"KAFKA_PROXY=" + at, "KAFKA_BEHIND=" + behind, "RABBIT_BEHIND=" + rabbit.Host, "AWS_BEHIND=" + aws.Host}
+	variables := []string{"KAFKA_PROXY=" + kafka.proxy, "KAFKA_BEHIND=" + kafka.behind, "RABBIT_BEHIND=" + rabbit.Host, "AWS_BEHIND=" + aws.Host}
 	rabbit.Host, aws.Host = fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
-	e.behind = shop.Environment{Kafka: at, Rabbit: rabbit.String(), AWSEndpoint: aws.String()}
+	e.behind = shop.Environment{Kafka: kafka.proxy, Rabbit: rabbit.String(), AWSEndpoint: aws.String()}
 	return append(variables, "RABBIT_PROXY="+rabbit.Host, "AWS_PROXY="+aws.Host), nil
 }
 
@@ -173,94 +194,6 @@ func (e *environment) brokersOf(c cell) (shop.Environment, error) {
 		}
 	}
 	return at, nil
-}
-
-// calls are what the flow files call beside their own: the shop connects once the
-// proxies listen, and is closed before they go.
-const calls = `
-setup: [ { post: "${env.SHOP}/restart" } ]
-cleanup: [ { post: "${env.SHOP}/stop" } ]
-`
-
-// flowFiles copies the flow files into a folder, with calls and longer times.
-func flowFiles(c config) (string, error) {
-	dir, err := os.MkdirTemp("", "matrix-")
-	if err != nil {
-		return "", err
-	}
-	files, err := filepath.Glob(filepath.Join(c.flows, "*.flow.yaml"))
-	if err != nil {
-		return "", err
-	}
-	for _, f := range files {
-		text, err := os.ReadFile(f)
-		if err != nil {
-			return "", err
-		}
-		one := longer(string(text), c.stretch) + calls
-		for name, text := range map[string]string{"": one, sideBySide: copied(one, c.copies)} {
-			if err := os.WriteFile(filepath.Join(dir, name+filepath.Base(f)), []byte(text), 0o600); err != nil {
-				return "", err
-			}
-		}
-	}
-	return dir, nil
-}
-
-// sideBySide is how the names of the flow files begin whose scenarios are in copies.
-const sideBySide = "copies-"
-
-// Parts of the flow files, as they are written.
-var (
-	scenarioName = regexp.MustCompile(`(?m)^  - name: .*\n`)
-	caseList     = regexp.MustCompile(`(?m)^    cases: \[ (.*) \]\n`)
-	oneCase      = regexp.MustCompile(`\{ ([^}]*) \}`)
-)
-
-// copied has each scenario of a flow file run n times: in as many cases, or in as
-// many of each case that it has.
-func copied(text string, n int) string {
-	starts := scenarioName.FindAllStringIndex(text, -1)
-	if len(starts) == 0 {
-		return text
-	}
-	var b strings.Builder
-	b.WriteString(text[:starts[0][0]])
-	for i, at := range starts {
-		end := len(text)
-		if i+1 < len(starts) {
-			end = starts[i+1][0]
-		}
-		name, rest := text[at[0]:at[1]], text[at[1]:end]
-		cases := []string{"{ }"}
-		if has := caseList.FindStringSubmatch(rest); has != nil {
-			cases, rest = oneCase.FindAllString(has[1], -1), caseList.ReplaceAllString(rest, "")
-		}
-		var all []string
-		for _, c := range cases {
-			for k := range n {
-				all = append(all, strings.Replace(c, "{ ", fmt.Sprintf("{ copy: %d, ", k+1), 1))
-			}
-		}
-		list := strings.ReplaceAll(strings.Join(all, ", "), ", }", " }")
-		fmt.Fprintf(&b, "%s    cases: [ %s ]\n%s", name, list, rest)
-	}
-	return b.String()
-}
-
-// longer stretches each time of a flow file.
-func longer(text string, by float64) string {
-	return duration.ReplaceAllStringFunc(text, func(m string) string {
-		parts := duration.FindStringSubmatch(m)
-		n, err := strconv.Atoi(parts[2])
-		if err != nil {
-			return m
-		}
-		if parts[3] == "s" {
-			n *= 1000
-		}
-		return fmt.Sprintf("%s: %dms", parts[1], int(float64(n)*by))
-	})
 }
 
 // delayed puts a proxy in front of each broker, for flowcheck alone. A Kafka tells

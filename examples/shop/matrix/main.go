@@ -6,8 +6,9 @@
 //	matrix table FILE…                         prints what was found, missed and falsely accused
 //	matrix table -markdown DOC FILE…           the same into a document, after its mark
 //
-// The way of the data: shops → cells (a shop and a flow) → flowcheck run → results, a
-// line of JSON each → table. With -load a busy loop runs on each core and every
+// The way of the data: cells (a shop and a flow) → flowcheck run → results, a line of
+// JSON each → table. As many cells are tried side by side as Kafka has listeners for
+// systems under test (withbrokers -systems N): each shop has names of its own. With -load a busy loop runs on each core and every
 // deadline is stretched by a stated factor; with -delay flowcheck's own connections
 // to the brokers are delayed. Neither may change a verdict: table compares.
 package main
@@ -63,7 +64,7 @@ type config struct {
 	stretch                 float64
 	delay                   time.Duration
 	slice                   bool
-	sample                  int
+	sample, part            int
 	seed                    uint64
 }
 
@@ -79,21 +80,22 @@ func parse(args []string) (c config, err error) {
 	f.StringVar(&c.only, "only", "", "one bug, or none, instead of all")
 	f.StringVar(&c.flow, "flow", "", "one flow instead of all")
 	f.StringVar(&c.probe, "probe", "", "these probes, as flowcheck run takes them, instead of all")
-	f.DurationVar(&c.budget, "budget", 25*time.Minute, "no shop is started after this time")
+	f.DurationVar(&c.budget, "budget", 25*time.Minute, "no cell is begun after this time")
 	f.BoolVar(&c.load, "load", false, "run a busy loop on each core")
 	f.Float64Var(&c.stretch, "stretch", 1, "by what factor every deadline and every wait of the shop is longer")
 	f.DurationVar(&c.delay, "delay", 0, "delay flowcheck's connections to the brokers by this much")
 	f.BoolVar(&c.slice, "slice", false, "run a bug's own flow and its own probe alone, and one flow a round of the correct shop, not all of them")
 	f.IntVar(&c.sample, "sample", 0, "run that many bugs, which -seed chooses, instead of all")
-	f.Uint64Var(&c.seed, "seed", 1, "chooses the sample")
+	f.IntVar(&c.part, "part", 1, "run one cell in that many, which -seed chooses, instead of all")
+	f.Uint64Var(&c.seed, "seed", 1, "chooses the sample, and the part")
 	if err := f.Parse(args); err != nil {
 		return c, err
 	}
 	if _, err := fmt.Sscanf(*shard, "%d/%d", &c.shard, &c.shards); err != nil || c.shard < 1 || c.shard > c.shards {
 		return c, fmt.Errorf("-shard %s: I/N, I from 1 to N", *shard)
 	}
-	if c.copies < 1 || c.cut <= 0 {
-		return c, errors.New("-copies and -cut-for are positive")
+	if c.copies < 1 || c.part < 1 || c.cut <= 0 {
+		return c, errors.New("-copies, -part and -cut-for are positive")
 	}
 	if c.rounds < 0 || c.stretch < 1 || c.delay < 0 {
 		return c, errors.New("-rounds and -delay are not negative, -stretch is at least 1")

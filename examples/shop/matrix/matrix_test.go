@@ -15,12 +15,8 @@ func TestShardsAreTheMatrix(t *testing.T) {
 	seen := map[cell]int{}
 	done := map[cell]bool{{Mode: plain, Bug: "no-dedup", Flow: "billing", Round: 1}: true, {Mode: plain, Flow: "mail", Round: 7}: true}
 	for shard := 1; shard <= 3; shard++ {
-		for _, v := range plan(config{shard: shard, shards: 3, rounds: 12, copies: 1}, done) {
-			for _, c := range v.cells {
-				if seen[c]++; c.Bug != v.bug.Name {
-					t.Errorf("%v on a shop with %q", c, v.bug.Name)
-				}
-			}
+		for _, c := range plan(config{shard: shard, shards: 3, rounds: 12, copies: 1, part: 1}, done) {
+			seen[c]++
 		}
 	}
 	flows := len(shop.FlowNames())
@@ -32,10 +28,16 @@ func TestShardsAreTheMatrix(t *testing.T) {
 			t.Errorf("%v %d times", c, n)
 		}
 	}
-	for _, v := range plan(config{shard: 1, shards: 1, slice: true, copies: 1}, nil) {
-		if len(v.cells) != 1 || v.cells[0].Flow != flowOf(v.bug) {
-			t.Errorf("the slice of %s: %v", v.bug.Name, v.cells)
+	for i, c := range plan(config{shard: 1, shards: 1, slice: true, copies: 1, part: 1}, nil) {
+		if c.Bug != shop.Bugs[i].Name || c.Flow != flowOf(shop.Bugs[i]) {
+			t.Errorf("the slice of %s: %v", shop.Bugs[i].Name, c)
 		}
+	}
+	all := plan(config{shard: 1, shards: 1, rounds: 12, copies: 1, part: 1}, nil)
+	part := plan(config{shard: 1, shards: 1, rounds: 12, copies: 1, part: 8, seed: 3}, nil)
+	other := plan(config{shard: 1, shards: 1, rounds: 12, copies: 1, part: 8, seed: 4}, nil)
+	if len(part) != (len(all)+7)/8 || slices.Equal(part, other) {
+		t.Errorf("a part of %d cells has %d: %v and %v", len(all), len(part), part, other)
 	}
 }
 
@@ -119,6 +121,14 @@ func TestLonger(t *testing.T) {
 	}
 }
 
+func TestPrefixed(t *testing.T) {
+	const flow = "channels:\n  a: { broker: events, topic: orders.dlt, message-id: 'x' }\n  b: { sns: ledger.fifo }\n  c: { exchange: shipping }\ncheck: topic == 1"
+	const want = "channels:\n  a: { broker: events, topic: p-orders.dlt, message-id: 'x' }\n  b: { sns: p-ledger.fifo }\n  c: { exchange: p-shipping }\ncheck: topic == 1"
+	if got := prefixed(flow, "p-"); got != want {
+		t.Error(got)
+	}
+}
+
 func TestResultsAreResumed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "m.jsonl")
 	if all, err := readResults(file); err != nil || all != nil {
@@ -146,7 +156,7 @@ func TestParse(t *testing.T) {
 	if c, err := parse([]string{results, "-shard=2/3", "-delay=200ms", "-stretch=2"}); err != nil || c.shard != 2 || c.shards != 3 || c.mode() != "delayed by 200ms, deadlines ×2" {
 		t.Errorf("%+v %v", c, err)
 	}
-	for _, args := range [][]string{{"-shard=0/3"}, {"-shard=4/3"}, {"-shard=x"}, {"-rounds=-1"}, {"-stretch=0.5"}} {
+	for _, args := range [][]string{{"-shard=0/3"}, {"-shard=4/3"}, {"-shard=x"}, {"-rounds=-1"}, {"-stretch=0.5"}, {"-part=0"}} {
 		if _, err := parse(append(args, results)); err == nil {
 			t.Errorf("%v was taken", args)
 		}

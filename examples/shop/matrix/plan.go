@@ -3,16 +3,9 @@ package main
 import (
 	"cmp"
 	"math/rand/v2"
-	"slices"
 
 	"github.com/flowcheck/flowcheck/examples/shop"
 )
-
-// visit is a shop that is started, and the cells that are tried on it.
-type visit struct {
-	bug   shop.Bug
-	cells []cell
-}
 
 // cell is one run of flowcheck: a flow against a shop.
 type cell struct {
@@ -27,38 +20,46 @@ type cell struct {
 	Probe string `json:"probe,omitempty"`
 }
 
-// plan lists the shard's visits, without the cells that are done: first the flows
-// that the bugs touch, then the correct shop, then the flows that they do not.
-func plan(c config, done map[cell]bool) []visit {
-	var visits, rest []visit
+// plan lists the shard's cells, without those that are done: first of the flows that
+// the bugs touch, then of the correct shop, then of the flows that they do not.
+func plan(c config, done map[cell]bool) []cell {
+	var all, rest []cell
 	for _, bug := range sample(c) {
 		touched, others := cellsOf(c, bug)
-		visits, rest = append(visits, visit{bug, touched}), append(rest, visit{bug, others})
+		all, rest = append(all, touched...), append(rest, others...)
 	}
 	for round := 0; round < c.rounds; round += c.copies {
 		if c.slice {
 			bug := sample(c)[round%len(sample(c))]
-			visits = append(visits, visit{cells: []cell{{c.mode(), "", flowOf(bug), round + 1, probeOf(bug)}}})
+			all = append(all, cell{c.mode(), "", flowOf(bug), round + 1, probeOf(bug)})
 			continue
 		}
 		for _, flow := range shop.FlowNames() {
-			visits = append(visits, visit{cells: []cell{{c.mode(), "", flow, round + 1, ""}}})
+			all = append(all, cell{c.mode(), "", flow, round + 1, ""})
 		}
 	}
-	var mine []visit
-	for i, v := range append(visits, rest...) {
-		if i%c.shards != c.shard-1 || c.only != "" && nameOf(v.bug.Name) != c.only {
-			continue
-		}
-		for j := range v.cells {
-			v.cells[j].Probe = cmp.Or(c.probe, v.cells[j].Probe)
-		}
-		v.cells = slices.DeleteFunc(v.cells, func(x cell) bool { return done[x] || c.flow != "" && c.flow != x.Flow })
-		if len(v.cells) > 0 {
-			mine = append(mine, v)
+	all = append(all, rest...)
+	chosen := partOf(c, len(all))
+	var mine []cell
+	for i, x := range all {
+		x.Probe = cmp.Or(c.probe, x.Probe)
+		switch {
+		case !chosen[i], i%c.shards != c.shard-1, done[x]:
+		case c.only != "" && c.only != nameOf(x.Bug), c.flow != "" && c.flow != x.Flow:
+		default:
+			mine = append(mine, x)
 		}
 	}
 	return mine
+}
+
+// partOf chooses the cells of a part of the matrix: of n, one in c.part.
+func partOf(c config, n int) map[int]bool {
+	chosen := map[int]bool{}
+	for _, i := range rand.New(rand.NewPCG(c.seed, 1)).Perm(n)[:(n+c.part-1)/c.part] {
+		chosen[i] = true
+	}
+	return chosen
 }
 
 // sample are the bugs that are tried.

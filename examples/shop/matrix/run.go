@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/flowcheck/flowcheck/examples/shop"
@@ -57,43 +58,85 @@ func run(ctx context.Context, c config) error {
 		return err
 	}
 	defer out.Close()
-	e, closeEnv, err := prepare(ctx, c)
+	all, closeAll, err := prepare(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer closeEnv()
-	visits := plan(c, done)
-	for i, v := range visits {
-		if time.Since(began) > c.budget {
-			return fmt.Errorf("the time is up: %d of %d shops were not tried; run it again for the rest", len(visits)-i, len(visits))
-		}
-		if err := e.visit(ctx, v, out); err != nil {
-			return fmt.Errorf("bug %s: %w", nameOf(v.bug.Name), err)
-		}
-		fmt.Fprintf(os.Stderr, "matrix: %d of %d shops, %s, %v\n", i+1, len(visits), nameOf(v.bug.Name), time.Since(began).Round(time.Second))
+	defer closeAll()
+	w := &work{began: began, budget: c.budget, out: out, cells: plan(c, done)}
+	w.all = len(w.cells)
+	return w.share(ctx, all)
+}
+
+// work is what is left to do, for all environments.
+type work struct {
+	began  time.Time
+	budget time.Duration
+	all    int
+
+	mu    sync.Mutex // guards what follows
+	cells []cell
+	over  int
+	out   *os.File
+}
+
+// share has each environment take one cell after the other.
+func (w *work) share(ctx context.Context, all []*environment) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var side sync.WaitGroup
+	for _, e := range all {
+		side.Go(func() {
+			for {
+				c, ok := w.next()
+				if !ok || ctx.Err() != nil {
+					return
+				}
+				if err := w.do(ctx, e, c); err != nil {
+					cancel(fmt.Errorf("bug %s, flow %s: %w", nameOf(c.Bug), c.Flow, err))
+				}
+			}
+		})
+	}
+	side.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if len(w.cells) > 0 {
+		return fmt.Errorf("the time is up: %d of %d cells were not tried; run it again for the rest", len(w.cells), w.all)
 	}
 	return nil
 }
 
-// visit tries the cells of a shop, one after the other.
-func (e *environment) visit(ctx context.Context, v visit, out *os.File) error {
-	for _, c := range v.cells {
-		r, err := e.open(ctx, c)
-		if err != nil {
-			return fmt.Errorf("flow %s: %w", c.Flow, err)
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		line, err := json.Marshal(r)
-		if err != nil {
-			return err
-		}
-		if _, err := out.Write(append(line, '\n')); err != nil {
-			return err
-		}
+func (w *work) next() (c cell, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.cells) == 0 || time.Since(w.began) > w.budget {
+		return c, false
 	}
-	return nil
+	c, w.cells = w.cells[0], w.cells[1:]
+	return c, true
+}
+
+// do tries a cell and writes down what came of it.
+func (w *work) do(ctx context.Context, e *environment, c cell) error {
+	r, err := e.open(ctx, c)
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return nil // it was broken off
+	}
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over++
+	fmt.Fprintf(os.Stderr, "matrix: %d of %d cells, %s on %s, %.0fs, after %v\n", w.over, w.all, c.Flow, nameOf(c.Bug), r.Took, time.Since(w.began).Round(time.Second))
+	_, err = w.out.Write(append(line, '\n'))
+	return err
 }
 
 // open opens a shop for a cell, whose flow file has it started, and tries the cell.
