@@ -9,7 +9,9 @@ import (
 	"unicode"
 
 	"github.com/flowcheck/flowcheck/flows/source"
+	"github.com/flowcheck/flowcheck/payload"
 	"github.com/flowcheck/flowcheck/payload/asyncapi"
+	"github.com/flowcheck/flowcheck/payload/formats"
 )
 
 // flowFrom writes a first flow file from an AsyncAPI document: its servers,
@@ -28,49 +30,50 @@ func flowFrom(data []byte, name, out string) (flow []byte, notes []string, err e
 	if len(channels) == 0 {
 		return nil, nil, fmt.Errorf("%s has no channels", name)
 	}
-	if rel, err := filepath.Rel(filepath.Dir(out), name); err == nil {
-		name = filepath.ToSlash(rel)
-	}
-	d := draft{doc: doc, file: name, taken: map[string]bool{}}
-	d.head()
+	d := draft{doc: doc, data: data, file: pathFrom(out, name), names: map[string]string{}, taken: map[string]bool{}, notes: notes}
+	d.line("flowcheck: 1")
+	d.line("flow: %s", strconv.Quote(cmp1(plainName(doc.Title()), "flow")))
+	d.line("about: %s", strconv.Quote(escaped("From "+d.file)))
+	d.vars(channels)
+	d.brokers()
 	d.channels(channels)
 	d.correlate(channels)
 	d.steps(channels)
-	return []byte(d.b.String()), append(notes, d.notes...), nil
+	return []byte(d.b.String()), d.notes, nil
+}
+
+// pathFrom is a path as a file that is named out has to say it.
+func pathFrom(out, name string) string {
+	here, err := filepath.Abs(filepath.Dir(out))
+	if err != nil {
+		return name
+	}
+	there, err := filepath.Abs(name)
+	if err != nil {
+		return name
+	}
+	if rel, err := filepath.Rel(here, there); err == nil {
+		name = rel
+	}
+	return filepath.ToSlash(name)
 }
 
 // draft is a flow file that is being written.
 type draft struct {
 	doc     *asyncapi.Document
+	data    []byte // of the document
 	file    string
 	b       strings.Builder
-	taken   map[string]bool // names of steps
+	names   map[string]string // of brokers and channels, by what the document calls them
+	taken   map[string]bool   // names of steps, brokers and channels
 	servers []asyncapi.Server
 	notes   []string
 }
 
 func (d *draft) line(format string, args ...any) { fmt.Fprintf(&d.b, format+"\n", args...) }
 
-func (d *draft) head() {
-	title := d.doc.Title()
-	d.line("flowcheck: 1")
-	d.line("flow: %s", strconv.Quote(cmp1(plainName(title), "flow")))
-	d.line("about: %s", strconv.Quote("From "+d.file))
-	d.line("\nbrokers:")
-	for _, s := range d.doc.Servers() {
-		url := brokerURL(s)
-		if url == "" {
-			d.notes = append(d.notes, fmt.Sprintf("server %s: the protocol %s has no adapter", s.Name, s.Protocol))
-			continue
-		}
-		d.servers = append(d.servers, s)
-		d.line("  %s: %s", plainName(s.Name), strconv.Quote(url))
-	}
-	if len(d.servers) == 0 {
-		d.servers = []asyncapi.Server{{Name: "broker", Protocol: "kafka"}}
-		d.notes = append(d.notes, "no server that flowcheck can speak to: the broker's URL is a guess")
-		d.line("  broker: \"kafka://localhost:9092\"")
-	}
+func (d *draft) note(format string, args ...any) {
+	d.notes = append(d.notes, fmt.Sprintf(format, args...))
 }
 
 func cmp1(s, otherwise string) string {
@@ -80,87 +83,91 @@ func cmp1(s, otherwise string) string {
 	return s
 }
 
-// brokerURL is a server's URL for flowcheck; "" where it has no adapter.
-func brokerURL(s asyncapi.Server) string {
-	_, host, found := strings.Cut(s.URL, "://")
-	if !found {
-		host = s.URL
+// quoted is a text in YAML's single quotes, where it can be.
+func quoted(text string) string {
+	if strings.ContainsAny(text, "'\n") {
+		return strconv.Quote(text)
 	}
-	host = strings.NewReplacer("{", "${env.", "}", "}").Replace(host)
-	switch strings.ToLower(s.Protocol) {
-	case "kafka", "kafka-secure":
-		return "kafka://" + host
-	case "amqp":
-		return "amqp://" + host
-	case "amqps":
-		return "amqps://" + host
-	case "sqs", "sns":
-		return "aws://eu-west-1"
-	default:
-		return ""
-	}
+	return "'" + text + "'"
 }
 
-// serverOf is the server of a channel: the first that it names, else the first.
-func (d *draft) serverOf(ch asyncapi.Channel) asyncapi.Server {
-	for _, s := range d.servers {
-		if slices.Contains(ch.Servers, s.Name) {
-			return s
+// name is a broker's or a channel's in the flow file, which no other has.
+func (d *draft) name(kind, original string) string {
+	id := kind + " " + original
+	if d.names[id] == "" {
+		base := cmp1(plainName(original), kind)
+		name := base
+		for n := 2; d.taken[kind+" "+name]; n++ {
+			name = fmt.Sprintf("%s-%d", base, n)
 		}
+		d.taken[kind+" "+name] = true
+		d.names[id] = name
 	}
-	return d.servers[0]
+	return d.names[id]
 }
 
 func (d *draft) channels(channels []asyncapi.Channel) {
 	d.line("\nchannels:")
 	for _, ch := range channels {
 		server := d.serverOf(ch)
-		d.line("  %s:", plainName(ch.Name))
-		d.line("    broker: %s", plainName(server.Name))
-		d.line("    %s", addressOf(ch, server.Protocol))
+		d.line("  %s:", d.name("channel", ch.Name))
+		d.line("    broker: %s", d.name("broker", server.Name))
+		d.address(ch, server)
 		switch n := len(ch.Messages); {
-		case n == 1 && ch.Messages[0].Pointer != "":
-			pointer := strings.TrimSuffix(strings.TrimSuffix(ch.Messages[0].Pointer, "/schema"), "/payload")
-			d.line("    schema: %s", strconv.Quote(d.file+"#"+pointer))
+		case n == 1:
+			d.schema(ch, server)
 		case n > 1:
 			d.line("    # several messages: a channel has one schema")
 		}
 	}
 }
 
-func addressOf(ch asyncapi.Channel, protocol string) string {
-	address := strconv.Quote(ch.Address)
-	switch {
-	case strings.HasPrefix(protocol, "kafka"):
-		return "topic: " + address
-	case protocol == "sqs":
-		return "sqs: " + address + "\n    intrusive: true # a tap of a queue takes its messages away"
-	case protocol == "sns":
-		return "sns: " + address
-	case ch.Kind == "queue":
-		return "queue: " + address
-	case ch.Exchange != "":
-		return "exchange: " + strconv.Quote(ch.Exchange) + "\n    routing-key: " + address
-	default:
-		return "exchange: " + address
+// schema writes what a channel's one message is checked by: the registry that its
+// server names, where bodies are Avro or Protobuf, else the document.
+func (d *draft) schema(ch asyncapi.Channel, server asyncapi.Server) {
+	m := ch.Messages[0]
+	if m.Pointer == "" {
+		return
 	}
+	if server.Registry != "" && m.Format != "json" {
+		d.line("    format: %s", m.Format)
+		d.line("    registry: %s", strconv.Quote(escaped(server.Registry)))
+		return
+	}
+	pointer := strings.TrimSuffix(strings.TrimSuffix(m.Pointer, "/schema"), "/payload")
+	_, err := formats.Open(payload.Setup{
+		Channel: ch.Name, Schema: payload.SchemaSpec{File: d.file, Message: pointer},
+		ReadFile: func(string) ([]byte, error) { return d.data, nil },
+	})
+	if err != nil {
+		d.note("channel %s has no schema here: %v", ch.Name, err)
+		return
+	}
+	d.line("    schema: %s", strconv.Quote(escaped(d.file+"#"+pointer)))
 }
 
 // correlate writes the ids that the messages' correlation ids name.
 func (d *draft) correlate(channels []asyncapi.Channel) {
 	d.line("\ncorrelate: # a chain is whatever these ids tie together")
-	names := map[string]bool{}
+	var names []string
+	exprs := map[string][]string{}
 	for _, ch := range channels {
 		for _, m := range ch.Messages {
 			name, expr := idOf(m.CorrelationID)
-			if name != "" && !names[name] {
-				names[name] = true
-				d.line("  %s: '%s'", name, expr)
+			if name == "" || slices.Contains(exprs[name], expr) {
+				continue
 			}
+			if exprs[name] == nil {
+				names = append(names, name)
+			}
+			exprs[name] = append(exprs[name], expr)
 		}
 	}
+	for _, name := range names {
+		d.line("  %s: %s", name, quoted(strings.Join(exprs[name], " ?? ")))
+	}
 	if len(names) == 0 {
-		d.notes = append(d.notes, "the document has no correlation ids: body.id is a guess")
+		d.note("the document has no correlation ids: body.id is a guess")
 		d.line("  id: body.id")
 	}
 }
@@ -205,9 +212,9 @@ func (d *draft) steps(channels []asyncapi.Channel) {
 		for _, m := range messages {
 			name := d.stepName(m.Name)
 			d.line("  %s:", name)
-			d.line("    channel: %s", plainName(ch.Name))
+			d.line("    channel: %s", d.name("channel", ch.Name))
 			if len(messages) > 1 {
-				d.line("    when: body.type == %q # a guess: what tells it from the channel's other messages?", m.Name)
+				d.line("    when: %s # a guess: what tells it from the channel's other messages?", quoted(fmt.Sprintf("body.type == %q", m.Name)))
 				d.line("    optional: true")
 			}
 			if first == "" {

@@ -7,6 +7,7 @@ package asyncapi
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -52,12 +53,17 @@ func (d *Document) at(pointer string) (any, bool) {
 		if pointer == "" || pointer == "/" {
 			break
 		}
-		name = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
-		object, ok := here.(map[string]any)
-		if !ok {
-			return nil, false
+		there := false
+		switch x := here.(type) {
+		case map[string]any:
+			here, there = x[unescape(name)]
+		case []any:
+			i, err := strconv.Atoi(name)
+			if there = err == nil && i >= 0 && i < len(x); there {
+				here = x[i]
+			}
 		}
-		if here, ok = object[name]; !ok {
+		if !there {
 			return nil, false
 		}
 	}
@@ -121,14 +127,9 @@ func (d *Document) message(x any, pointer string) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	m := Message{Name: last(pointer), Format: "json"}
+	m := Message{Name: unescape(last(pointer)), Format: "json", CorrelationID: d.correlationID(object, pointer)}
 	if name, ok := object["name"].(string); ok && name != "" {
 		m.Name = name
-	}
-	if id, ok := object["correlationId"]; ok {
-		if at, _, err := d.follow(id, pointer+"/correlationId"); err == nil {
-			m.CorrelationID, _ = at["location"].(string)
-		}
 	}
 	body, ok := object["payload"]
 	if !ok {
@@ -150,8 +151,30 @@ func (d *Document) message(x any, pointer string) (Message, error) {
 		m.Schema = text
 		return m, nil
 	}
+	if object, ok := body.(map[string]any); ok {
+		if body, _, err = d.follow(object, m.Pointer); err != nil {
+			return m, err
+		}
+	}
 	m.Schema, err = jsonText(body)
 	return m, err
+}
+
+// correlationID is the location of a message's id: its own, else that of one of
+// its traits.
+func (d *Document) correlationID(object map[string]any, pointer string) string {
+	traits, _ := object["traits"].([]any)
+	for _, x := range append([]any{object}, traits...) {
+		from, pointer, err := d.follow(x, pointer)
+		if err != nil {
+			continue
+		}
+		if at, _, err := d.follow(from["correlationId"], pointer+"/correlationId"); err == nil {
+			location, _ := at["location"].(string)
+			return location
+		}
+	}
+	return ""
 }
 
 // formatOf is the format of a schemaFormat; "" is one that is not known.

@@ -1,6 +1,7 @@
 package asyncapi
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -71,7 +72,7 @@ func TestVersion2(t *testing.T) {
 	if gone.Format != "avro" || !strings.Contains(gone.Schema, `"record"`) {
 		t.Errorf("got %+v", gone)
 	}
-	if s := d.Servers(); len(s) != 1 || s[0] != (Server{"production", "localhost:9092", "kafka"}) {
+	if s := d.Servers(); len(s) != 1 || s[0].Name != "production" || s[0].URL != "localhost:9092" || s[0].Protocol != "kafka" {
 		t.Errorf("got %+v", s)
 	}
 	for name, want := range map[string]string{"Lost": "refers to itself", "Elsewhere": "another file", "Nobody": "has no message", "": "say which message"} {
@@ -88,6 +89,56 @@ func TestVersion3(t *testing.T) {
 	}
 	if m := channels[0].Messages[0]; m.Format != "protobuf" || !strings.Contains(m.Schema, "proto3") {
 		t.Errorf("got %+v", m)
+	}
+}
+
+const secured = `asyncapi: %s
+info: { title: Lights, version: 1.0.0 }
+servers:
+  cluster:
+    %s
+    protocol: kafka-secure
+    security: [ %s ]
+    bindings: { kafka: { schemaRegistryUrl: 'https://registry.example' } }
+channels:
+  lights/{lamp}:
+    %s
+    parameters: { lamp: %s }
+components:
+  securitySchemes: { scram: { type: scramSha512 } }
+  messageTraits: { tied: { correlationId: { location: '$message.header#/lampId' } } }
+  messages:
+    Lit:
+      traits: [ { $ref: '#/components/messageTraits/tied' } ]
+      payload: %s
+`
+
+// TestVersionsSayTheSame: what 2.x and 3.x spell differently is the same here.
+func TestVersionsSayTheSame(t *testing.T) {
+	for version, text := range map[string]string{
+		"2.6.0": fmt.Sprintf(secured, "2.6.0", "url: 'host:{port}'\n    variables: { port: { default: '9093' } }", "scram: []",
+			"publish: { message: { oneOf: [ { $ref: '#/components/messages/Lit' } ] } }", "{ schema: { type: string, enum: [ a, b ] } }",
+			"{ $ref: 'https://elsewhere.example/lit.avsc' }\n      schemaFormat: application/vnd.apache.avro"),
+		"3.0.0": fmt.Sprintf(secured, "3.0.0", "host: 'host:{port}'\n    variables: { port: { default: '9093' } }", "{ $ref: '#/components/securitySchemes/scram' }",
+			"address: 'lights/{lamp}'\n    messages: { Lit: { $ref: '#/components/messages/Lit' } }", "{ enum: [ a, b ] }",
+			"{ schemaFormat: application/vnd.apache.avro, schema: { $ref: 'https://elsewhere.example/lit.avsc' } }") +
+			"operations: { on: { action: receive, channel: { $ref: '#/channels/lights~1{lamp}' } } }\n",
+	} {
+		d := read(t, text)
+		s := d.Servers()
+		if len(s) != 1 || s[0].Login != "scramSha512" || s[0].Registry != "https://registry.example" || s[0].Defaults["port"] != "9093" {
+			t.Errorf("%s: servers %+v", version, s)
+		}
+		channels, errs := d.Channels()
+		if len(errs) != 1 || !strings.Contains(errs[0].Error(), "lit.avsc, another file") {
+			t.Errorf("%s: %v", version, errs)
+		}
+		if len(channels) != 1 || channels[0].Address != "lights/{lamp}" || !channels[0].Receives || channels[0].Parameters["lamp"] != "a" {
+			t.Fatalf("%s: channels %+v", version, channels)
+		}
+		if m := channels[0].Messages; len(m) != 1 || m[0].Name != "Lit" || m[0].Format != "avro" || m[0].CorrelationID != "$message.header#/lampId" {
+			t.Errorf("%s: messages %+v", version, m)
+		}
 	}
 }
 

@@ -38,35 +38,14 @@ func (d *Document) Title() string {
 	return title
 }
 
-// Server is where channels are.
-type Server struct{ Name, URL, Protocol string }
-
-// Servers are the document's, by their names.
-func (d *Document) Servers() []Server {
-	all, _ := d.root["servers"].(map[string]any)
-	var servers []Server
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		s, _, err := d.follow(all[name], "/servers/"+name)
-		if err != nil {
-			continue
-		}
-		server := Server{Name: name}
-		server.Protocol, _ = s["protocol"].(string)
-		server.URL, _ = s["url"].(string) // 2.x
-		if host, ok := s["host"].(string); ok {
-			path, _ := s["pathname"].(string)
-			server.URL = host + path
-		}
-		servers = append(servers, server)
-	}
-	return servers
-}
-
 // Channel is a channel, whichever version the document is of.
 type Channel struct {
 	// Name is its name in the document, Address the topic's, queue's or routing
-	// key's.
+	// key's; "" is one that is known only when the system runs.
 	Name, Address string
+	// Parameters are those of its address by their names, with a value that may
+	// stand for each; "" where the document has none.
+	Parameters map[string]string
 	// Servers are the names of its servers; none are all.
 	Servers  []string
 	Messages []Message
@@ -84,19 +63,20 @@ func (d *Document) Channels() ([]Channel, []error) {
 	var channels []Channel
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		at := "/channels/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+		at := "/channels/" + escape(name)
 		c, at, err := d.follow(all[name], at)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		ch := Channel{Name: name, Address: name}
-		ch.bindings(d, c, at)
+		ch := Channel{Name: name, Parameters: d.defaults(c["parameters"], at+"/parameters")}
 		if strings.HasPrefix(d.Version, "2.") {
+			ch.Address = name
 			errs = append(errs, d.channel2(&ch, c, at)...)
 		} else {
 			errs = append(errs, d.channel3(&ch, c, at)...)
 		}
+		ch.bindings(d, c, at)
 		channels = append(channels, ch)
 	}
 	return channels, errs
@@ -143,14 +123,24 @@ func (d *Document) channel2(ch *Channel, c map[string]any, at string) []error {
 		if !ok {
 			several = []any{op["message"]}
 		}
-		for _, x := range several {
-			m, err := d.message(x, here)
-			if err != nil {
-				errs = append(errs, err)
-				continue
+		for i, x := range several {
+			if ok {
+				here = fmt.Sprintf("%s/%s/message/oneOf/%d", at, operation, i)
 			}
-			ch.Messages = append(ch.Messages, m)
+			errs = ch.add(d, x, here, errs)
 		}
+	}
+	return errs
+}
+
+// add adds a message, also one whose schema cannot be read.
+func (ch *Channel) add(d *Document, x any, at string, errs []error) []error {
+	m, err := d.message(x, at)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	if m.Name != "" {
+		ch.Messages = append(ch.Messages, m)
 	}
 	return errs
 }
@@ -165,23 +155,18 @@ func (d *Document) channel3(ch *Channel, c map[string]any, at string) []error {
 	for _, s := range servers {
 		object, _ := s.(map[string]any)
 		if ref, ok := object["$ref"].(string); ok {
-			ch.Servers = append(ch.Servers, last(ref))
+			ch.Servers = append(ch.Servers, unescape(last(ref)))
 		}
 	}
 	messages, _ := c["messages"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(messages)) {
-		m, err := d.message(messages[name], at+"/messages/"+name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		ch.Messages = append(ch.Messages, m)
+		errs = ch.add(d, messages[name], at+"/messages/"+escape(name), errs)
 	}
 	operations, _ := d.root["operations"].(map[string]any)
 	for _, x := range operations {
 		op, _ := x.(map[string]any)
 		of, _ := op["channel"].(map[string]any)
-		if ref, _ := of["$ref"].(string); last(ref) != ch.Name {
+		if ref, _ := of["$ref"].(string); unescape(last(ref)) != ch.Name {
 			continue
 		}
 		ch.Receives = ch.Receives || op["action"] == "receive"
