@@ -32,6 +32,7 @@ func TestSecuredKafka(t *testing.T) {
 	t.Run("rights", s.rights)
 	t.Run("token servers", s.tokenServers)
 	t.Run("a token that expires in mid-run", s.renewed)
+	t.Run("a token that nobody renews", s.runsOut)
 }
 
 // config reaches a listener with TLS.
@@ -268,4 +269,26 @@ func (s *secured) renewed(t *testing.T) {
 		}
 	}
 	a.exact(want...)
+}
+
+// runsOut: a token that stands in the flow file expires while the tap works. It
+// cannot tell any more how far it has read, and says why; so does a new tap.
+func (s *secured) runsOut(t *testing.T) {
+	ch := s.admin.topic(t, 1)
+	s.grant(t, ch.Topic, sarama.AclOperationRead, sarama.AclOperationDescribe)
+	cfg := s.config(s.SASL)
+	cfg.SASL.Token = s.Tokens.Token(5*time.Second, "kafka")
+	a := s.tapped(t, cfg, ch)
+	eventually(t, "the token runs out", func() string {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		if _, err := a.tap.CatchUp(ctx); !errors.Is(err, brokers.ErrRefused) {
+			return fmt.Sprint("CatchUp: ", err)
+		} else if !strings.Contains(err.Error(), "the token has expired at") || !strings.Contains(err.Error(), "token-url") {
+			return err.Error()
+		}
+		return ""
+	})
+	_, err := openTapper(soon(t), cfg, quick())
+	named(t, err, brokers.ErrRefused, "the token has expired at", "give a fresh one, or token-url")
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/rabbitmq/amqp091-go"
 
 	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/internal/oauth"
 )
 
 // connectError puts a failed connection into the words of package brokers.
@@ -18,7 +19,7 @@ func connectError(err error) error {
 		case reply.Code == amqp091.NotAllowed && strings.Contains(reply.Reason, "not found"):
 			return fmt.Errorf("%w: %s", brokers.ErrAbsent, reply.Reason)
 		case reply.Code == amqp091.AccessRefused, reply.Code == amqp091.NotAllowed:
-			return fmt.Errorf("%w: %s", brokers.ErrRefused, reply.Reason)
+			return fmt.Errorf("%w: %s", brokers.ErrRefused, refusal(reply))
 		}
 		if trouble := brokers.TLSTrouble(errors.New(reply.Reason)); trouble != "" { // the library keeps the text only
 			return fmt.Errorf("%w: %s", brokers.ErrRefused, trouble)
@@ -42,13 +43,21 @@ func replyError(err error) error {
 	case amqp091.NotFound:
 		return fmt.Errorf("%w: %s", brokers.ErrAbsent, reply.Reason)
 	case amqp091.AccessRefused, amqp091.NotAllowed:
-		return fmt.Errorf("%w: %s", brokers.ErrRefused, reply.Reason)
+		return fmt.Errorf("%w: %s", brokers.ErrRefused, refusal(reply))
 	case amqp091.ResourceLocked:
 		return fmt.Errorf("%w: %s", brokers.ErrNotTappable, reply.Reason)
 	case amqp091.ConnectionForced, amqp091.InternalError:
 		return fmt.Errorf("%w: %s", brokers.ErrUnreachable, reply.Reason)
 	}
 	return fmt.Errorf("the broker says: %s", reply.Reason)
+}
+
+// refusal is what the broker says, with the way out of a token that has run out.
+func refusal(reply *amqp091.Error) string {
+	if strings.Contains(reply.Reason, "token has expired") {
+		return reply.Reason + ": " + oauth.Renewal
+	}
+	return reply.Reason
 }
 
 // needing is replyError for a method that takes a permission, which it names.
@@ -89,7 +98,7 @@ func cause(err error) string {
 	case undecodable(err):
 		return "a message that the client library cannot decode: " + amqp091.ErrSyntax.Reason
 	case errors.As(err, &reply) && reply.Server:
-		return reply.Reason
+		return refusal(reply)
 	case err != nil:
 		return err.Error()
 	}

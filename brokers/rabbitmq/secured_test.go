@@ -30,6 +30,7 @@ func TestSecuredRabbitMQ(t *testing.T) {
 	for name, test := range map[string]func(*secured){
 		"logins": (*secured).logins, "refusals": (*secured).refusals, "nodes": (*secured).nodes,
 		"a token that expires in mid-run": (*secured).renewed,
+		"a token that nobody renews":      (*secured).runsOut,
 	} {
 		t.Run(name, func(t *testing.T) { test(&secured{newSiteAt(t, own.URL, own.Management), own}) })
 	}
@@ -50,15 +51,19 @@ func (s *secured) allowed(exchange string) brokers.Config {
 
 // byToken is a config that fetches tokens with those permissions.
 func (s *secured) byToken(exchange string, life time.Duration) brokers.Config {
+	s.own.Tokens.Set(life, s.scopes(exchange))
+	cfg := s.overTLS(s.config())
+	cfg.SASL = brokers.SASL{TokenURL: s.own.Tokens.URL, ClientID: s.own.Tokens.ID, ClientSecret: s.own.Tokens.Secret}
+	return cfg
+}
+
+// scopes are those that docs/rabbitmq.md tells.
+func (s *secured) scopes(exchange string) string {
 	scopes := testbroker.RabbitMQAudience + ".tag:management"
 	for _, right := range []string{"configure", "write", "read"} {
 		scopes += fmt.Sprintf(" %s.%s:%s/flowcheck-*", testbroker.RabbitMQAudience, right, s.vhost)
 	}
-	scopes += fmt.Sprintf(" %[1]s.read:%[2]s/%[3]s %[1]s.read:%[2]s/%[3]s/*", testbroker.RabbitMQAudience, s.vhost, exchange)
-	s.own.Tokens.Set(life, scopes)
-	cfg := s.overTLS(s.config())
-	cfg.SASL = brokers.SASL{TokenURL: s.own.Tokens.URL, ClientID: s.own.Tokens.ID, ClientSecret: s.own.Tokens.Secret}
-	return cfg
+	return scopes + fmt.Sprintf(" %[1]s.read:%[2]s/%[3]s %[1]s.read:%[2]s/%[3]s/*", testbroker.RabbitMQAudience, s.vhost, exchange)
 }
 
 // byCertificate is a config that shows the certificate of a user. The management
@@ -238,6 +243,27 @@ func (s *secured) renewed() {
 		s.Error(err)
 	}
 	s.must(w.tap.Close(s.ctx()))
+}
+
+// runsOut: a token that stands in the flow file expires while a tap works. The tap
+// is cut off with a gap that says why, and so does a new tap.
+func (s *secured) runsOut() {
+	x := s.exchange("topic")
+	cfg := s.overTLS(s.config())
+	cfg.SASL.Token = s.own.Tokens.Token(5*time.Second, s.scopes(x))
+	w := s.arm(s.open(cfg), brokers.TapConfig{Channels: []brokers.Channel{{Name: "orders", Exchange: x, RoutingKeys: []string{"#"}}}})
+	s.send(x, "placed", amqp091.Publishing{Body: []byte("1")})
+	if o := w.message(); string(o.Payload) != "1" {
+		s.Fatalf("came %+v", o)
+	}
+	if gap := w.gap(); !strings.Contains(gap.Reason, "token has expired") || !strings.Contains(gap.Reason, "token-url") {
+		s.Errorf("the gap says %q", gap.Reason)
+	}
+	_ = w.tap.Close(s.ctx()) // the broker refuses that as well
+	_, err := openTapper(s.ctx(), cfg)
+	if !errors.Is(err, brokers.ErrRefused) || !strings.Contains(err.Error(), "the token has expired at") || !strings.Contains(err.Error(), "token-url") {
+		s.Errorf("a new tap: %v", err)
+	}
 }
 
 // TestVhosts: each is a broker of its own, and shows nothing of the other.

@@ -10,6 +10,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -38,6 +40,7 @@ type Token struct {
 // Source hands out tokens. Its methods may be called from any goroutine.
 type Source struct {
 	fixed  string
+	until  time.Time // when the fixed token expires; zero where nobody knows
 	config clientcredentials.Config
 	client *http.Client
 	now    func() time.Time
@@ -60,7 +63,7 @@ func New(s brokers.SASL, ca string) (*Source, error) {
 		return nil, err
 	}
 	return &Source{
-		fixed: s.Token,
+		fixed: s.Token, until: expiry(s.Token),
 		config: clientcredentials.Config{
 			ClientID: s.ClientID, ClientSecret: s.ClientSecret, TokenURL: s.TokenURL, Scopes: s.Scopes,
 		},
@@ -75,6 +78,30 @@ func New(s brokers.SASL, ca string) (*Source, error) {
 		},
 		now: time.Now,
 	}, nil
+}
+
+// Renewal is the way out where a token that was given as it is has expired.
+const Renewal = "nobody renews a token that stands in the flow file: give a fresh one, or token-url, client-id and client-secret"
+
+// expiry is the claim exp of a token that is a JWT (RFC 7519, section 4.1.4); zero
+// where it has none, or is none. Nothing is verified: that is the broker's part.
+func expiry(token string) time.Time {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return time.Time{}
+	}
+	text, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+	if err != nil {
+		return time.Time{}
+	}
+	var claims struct {
+		Exp float64 `json:"exp"`
+	}
+	const latest = 1 << 40 // seconds; what is later never expires
+	if json.Unmarshal(text, &claims) != nil || claims.Exp <= 0 || claims.Exp > latest {
+		return time.Time{}
+	}
+	return time.Unix(int64(claims.Exp), 0)
 }
 
 func authorities(ca string) (*x509.CertPool, error) {
@@ -94,10 +121,14 @@ func authorities(ca string) (*x509.CertPool, error) {
 }
 
 // Token returns the kept token, or a new one where it is used up by three
-// quarters. It fails with brokers.ErrUnreachable or brokers.ErrRefused.
+// quarters. It fails with brokers.ErrUnreachable or brokers.ErrRefused, which a
+// token is too that was given as it is and has expired.
 func (s *Source) Token(ctx context.Context) (Token, error) {
 	if s.fixed != "" {
-		return Token{Secret: s.fixed}, nil
+		if !s.until.IsZero() && !s.now().Before(s.until) {
+			return Token{}, fmt.Errorf("%w: the token has expired at %s: %s", brokers.ErrRefused, s.until.UTC().Format(time.RFC3339), Renewal)
+		}
+		return Token{Secret: s.fixed, Expires: s.until}, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"encoding/base64"
 	"errors"
 	"io"
 	"net/http"
@@ -116,5 +117,29 @@ func TestATokenAsItIs(t *testing.T) {
 	}
 	if got, err := s.Token(t.Context()); err != nil || got.Secret != "t" || !s.Due().IsZero() {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestATokenThatHasExpired: a JWT tells until when it is good; whatever else stands
+// there is taken as it is.
+func TestATokenThatHasExpired(t *testing.T) {
+	jwt := func(claims string) string {
+		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
+	}
+	for token, expired := range map[string]bool{
+		jwt(`{"exp":1000}`): true, jwt(`{"exp":1000.5,"iss":"x"}`): true,
+		jwt(`{"exp":4102444800}`): false, jwt(`{"exp":1e300}`): false, jwt(`{"exp":-1}`): false, jwt(`{"exp":"1000"}`): false,
+		jwt(`{}`): false, jwt(`no`): false, "e30.!.c2ln": false, "opaque": false, "a.b": false,
+	} {
+		s, err := New(brokers.SASL{Token: token}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch got, err := s.Token(t.Context()); {
+		case !expired && (err != nil || got.Secret != token):
+			t.Errorf("%s: %+v, %v", token, got, err)
+		case expired && (!errors.Is(err, brokers.ErrRefused) || !strings.Contains(err.Error(), "expired at 1970-01-01T00:16:40Z") || strings.Contains(err.Error(), token)):
+			t.Errorf("%s: %v", token, err)
+		}
 	}
 }
