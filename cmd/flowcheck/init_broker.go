@@ -66,7 +66,6 @@ func brokerURL(s asyncapi.Server) string {
 // Secrets come from the environment.
 func (d *draft) login(s asyncapi.Server, broker string) string {
 	protocol := strings.ToLower(s.Protocol)
-	kafka, amqp := strings.HasPrefix(protocol, "kafka"), strings.HasPrefix(protocol, "amqp")
 	secret := func(what string) string {
 		return fmt.Sprintf(`"${env.%s_%s}"`, environment(broker), what)
 	}
@@ -75,23 +74,28 @@ func (d *draft) login(s asyncapi.Server, broker string) string {
 	if protocol == "kafka-secure" {
 		encrypted = ", tls: true"
 	}
-	sasl := map[string]string{"plain": "PLAIN", "scramSha256": "SCRAM-SHA-256", "scramSha512": "SCRAM-SHA-512"}[s.Login]
-	switch {
-	case kafka && sasl != "":
-		return encrypted + ", sasl: " + sasl + password
-	case s.Login == "userPassword" && (kafka || amqp):
-		return encrypted + password
-	case s.Login == "X509" && kafka:
-		return ", tls: { cert: client.pem, key: client.key }"
-	case s.Login == "X509" && protocol == "amqps":
-		return ", tls: { cert: client.pem, key: client.key }, sasl: EXTERNAL"
-	case s.Login == "oauth2" && s.TokenURL != "" && (kafka || amqp):
-		return fmt.Sprintf("%s, sasl: { token-url: %s, client-id: %s, client-secret: %s }",
-			encrypted, strconv.Quote(s.TokenURL), secret("CLIENT_ID"), secret("CLIENT_SECRET"))
-	case s.Login != "":
+	const certificate = ", tls: { cert: client.pem, key: client.key }"
+	oauth := ""
+	if s.TokenURL != "" {
+		oauth = fmt.Sprintf("%s, sasl: { token-url: %s, client-id: %s, client-secret: %s }",
+			encrypted, quoted(s.TokenURL), secret("CLIENT_ID"), secret("CLIENT_SECRET"))
+	}
+	family, _, _ := strings.Cut(strings.TrimSuffix(protocol, "s"), "-") // kafka-secure, amqps
+	settings := map[string]string{
+		"kafka plain":        encrypted + ", sasl: PLAIN" + password,
+		"kafka scramSha256":  encrypted + ", sasl: SCRAM-SHA-256" + password,
+		"kafka scramSha512":  encrypted + ", sasl: SCRAM-SHA-512" + password,
+		"kafka userPassword": encrypted + password,
+		"kafka X509":         certificate,
+		"kafka oauth2":       oauth,
+		"amqp userPassword":  password,
+		"amqp X509":          certificate + ", sasl: EXTERNAL",
+		"amqp oauth2":        oauth,
+	}[family+" "+s.Login]
+	if settings == "" && s.Login != "" {
 		d.note("server %s: how to log in by %s is left to you", s.Name, s.Login)
 	}
-	return encrypted
+	return cmp1(settings, encrypted)
 }
 
 // serverOf is the server of a channel: the first that it names, else the first.
