@@ -1,7 +1,6 @@
 package shadow
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,9 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/flowcheck/flowcheck/message"
 )
@@ -87,7 +83,7 @@ type piece struct {
 // files are the recordings of the folder, the oldest first.
 func (c *piece) files(dir string) ([]string, error) {
 	var all []string
-	for _, pattern := range []string{"record/*.jsonl.zst", "carry-*.jsonl", "[0-9]*.jsonl"} {
+	for _, pattern := range []string{"record/*.jsonl.zst", "carry-*.journal", "[0-9]*.journal"} {
 		files, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
 			return nil, err
@@ -100,38 +96,17 @@ func (c *piece) files(dir string) ([]string, error) {
 	return all, nil
 }
 
-// read takes what is wanted of a file, each message once, and the schemas. The
-// last line may be half written.
+// read takes what is wanted of a file, each message once, and the schemas.
 func (c *piece) read(name string) error {
-	f, err := os.Open(filepath.Clean(name))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // a running shadow has trimmed its journal
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	var from io.Reader = bufio.NewReaderSize(f, 256<<10)
-	if strings.HasSuffix(name, ".zst") {
-		unpacker, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		defer unpacker.Close()
-		from = unpacker
-	}
-	r, err := message.NewReader(from)
-	if err != nil {
-		return nil // a segment that has just begun
-	}
-	c.header = r.Header()
-	for {
-		e, err := r.Next()
-		if err != nil {
-			return nil // the end, or what is being written
-		}
+	err := scan(name, func(header message.RecordingHeader, e message.Event) bool {
+		c.header = header
 		c.take(e)
+		return true
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
+	return nil
 }
 
 func (c *piece) take(e message.Event) {

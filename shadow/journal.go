@@ -19,11 +19,12 @@ import (
 	"github.com/flowcheck/flowcheck/message"
 )
 
-// journal is what one flow's taps have told, on the disk: recordings one after
-// the other, the segments, and before them what older ones have left that is
-// still needed, carried over. The manifest says which files count.
+// journal is what one flow's taps have told, on the disk: files one after the
+// other, the segments, and before them what older ones have left that is still
+// needed, carried over. The manifest says which files count, packer what is in
+// them.
 //
-//	carry-7.jsonl  8.jsonl  9.jsonl  10.jsonl ← written
+//	carry-7.journal  8.journal  9.journal  10.journal ← written
 //
 // A goroutine of its own writes it, see writer.
 type journal struct {
@@ -53,7 +54,7 @@ type manifest struct {
 	Brokers map[string]map[string]string `json:"brokers,omitempty"`
 }
 
-const manifestVersion = 1
+const manifestVersion = 2
 
 // segment is a closed file of the journal.
 type segment struct {
@@ -64,7 +65,7 @@ type segment struct {
 }
 
 func (j *journal) segmentName(number int) string {
-	return filepath.Join(j.dir, fmt.Sprintf("%08d.jsonl", number))
+	return filepath.Join(j.dir, fmt.Sprintf("%08d.journal", number))
 }
 
 func (j *journal) carryName() string { return filepath.Join(j.dir, j.manifest.Carry) }
@@ -111,10 +112,10 @@ func (j *journal) list() error {
 	}
 	for _, e := range entries {
 		var number int
-		_, scanErr := fmt.Sscanf(e.Name(), "%08d.jsonl", &number)
+		_, scanErr := fmt.Sscanf(e.Name(), "%08d.journal", &number)
 		switch {
 		case e.IsDir() || e.Name() == "manifest.json" || e.Name() == j.manifest.Carry:
-		case scanErr == nil && number >= j.manifest.First && strings.HasSuffix(e.Name(), ".jsonl"):
+		case scanErr == nil && number >= j.manifest.First && strings.HasSuffix(e.Name(), ".journal"):
 			j.segments = append(j.segments, segment{number: number, last: correlate.Never, chains: flows.ChainCounts{Outcomes: map[string]int{}}})
 		case scanErr == nil || strings.HasPrefix(e.Name(), "carry-") || strings.HasSuffix(e.Name(), ".tmp"):
 			if err := os.Remove(filepath.Join(j.dir, e.Name())); err != nil {
@@ -188,57 +189,53 @@ func (j *journal) read(name string, live *flows.Live, take func(message.Event)) 
 	if info, err := f.Stat(); err != nil || info.Size() == 0 {
 		return err
 	}
-	r, err := message.NewReader(f)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	r.Bodies = live.Bodies()
-	for n := 0; ; n++ {
-		e, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("%s is damaged: %w; move the folder away to begin anew", name, err)
+	from, err := newUnpacker(bufio.NewReaderSize(f, readAhead))
+	for n := 0; err == nil; n++ {
+		var e message.Event
+		if e, err = from.event(); err != nil {
+			break
 		}
 		take(e)
 		if n%sweepEvents == 0 {
 			live.Sweep(correlate.InstantOf(seenOf(&e)))
 		}
 	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return fmt.Errorf("%s is damaged: %w; move the folder away to begin anew", name, err)
 }
+
+// readAhead is how much of a file is read at once.
+const readAhead = 256 << 10
 
 // sweepEvents is how many events pass between two looks, while many come.
 const sweepEvents = 4096
 
-// repair cuts the last segment to its last whole line: what was being written
-// when the process died, and that nothing rests on.
+// repair cuts the last segment to its last whole block: what was being written
+// when the process died, and that nothing rests on. A block that is damaged though
+// a whole one follows is left, for who reads it to tell.
 func repair(name string) error {
 	f, err := os.OpenFile(filepath.Clean(name), os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
+	blocks := unpacker{from: bufio.NewReaderSize(f, readAhead)}
+	for err == nil {
+		err = blocks.block()
 	}
-	size := info.Size()
-	buffer := make([]byte, 64<<10)
-	for size > 0 {
-		from := max(0, size-int64(len(buffer)))
-		part := buffer[:size-from]
-		if _, err := f.ReadAt(part, from); err != nil {
+	if !errors.Is(err, errTorn) {
+		return nil // io.EOF, or what cannot be read
+	}
+	size := blocks.whole
+	if after := size + blockHead + int64(len(blocks.packed)); blocks.skipped {
+		if _, err := f.Seek(after, io.SeekStart); err != nil {
 			return err
 		}
-		if i := strings.LastIndexByte(string(part), '\n'); i >= 0 {
-			size = from + int64(i) + 1
-			break
+		if next := (unpacker{from: f}); next.block() == nil {
+			return nil
 		}
-		size = from
-	}
-	if size == info.Size() {
-		return nil
 	}
 	return f.Truncate(size)
 }
@@ -264,15 +261,14 @@ func (j *journal) carry(old manifest, segments []segment, need map[flows.Evidenc
 	last := segments[len(segments)-1].number
 	next := old
 	next.First = last + 1
-	next.Carry = fmt.Sprintf("carry-%08d.jsonl", last)
+	next.Carry = fmt.Sprintf("carry-%08d.journal", last)
 	next.Chains = flows.ChainCounts{Outcomes: map[string]int{}}
 	add(&next.Chains, &old.Chains)
 	for i := range segments {
 		add(&next.Chains, &segments[i].chains)
 	}
 	err := replace(filepath.Join(j.dir, next.Carry), func(f *os.File) error {
-		out := bufio.NewWriterSize(f, 256<<10)
-		w := message.NewWriter(out, j.header)
+		out := newPacker(f, j.header)
 		names := []string{}
 		if old.Carry != "" {
 			names = append(names, filepath.Join(j.dir, old.Carry))
@@ -281,11 +277,11 @@ func (j *journal) carry(old manifest, segments []segment, need map[flows.Evidenc
 			names = append(names, j.segmentName(segments[i].number))
 		}
 		for _, name := range names {
-			if err := copyNeeded(name, w, need); err != nil {
+			if err := copyNeeded(name, out, need); err != nil {
 				return err
 			}
 		}
-		return out.Flush()
+		return out.flush()
 	})
 	if err == nil {
 		err = writeJSON(filepath.Join(j.dir, "manifest.json"), &next)
@@ -298,19 +294,19 @@ const maxCarriedMarks = 4096
 
 // copyNeeded copies the messages that are needed, and the words of the taps that
 // judging may need.
-func copyNeeded(name string, w *message.Writer, need map[flows.Evidence]bool) error {
+func copyNeeded(name string, to *packer, need map[flows.Evidence]bool) error {
 	f, err := os.Open(filepath.Clean(name))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	r, err := message.NewReader(f)
-	if err != nil {
-		return err
-	}
+	from, err := newUnpacker(bufio.NewReaderSize(f, readAhead))
 	marks := 0
 	for {
-		e, err := r.Next()
+		var e message.Event
+		if err == nil {
+			e, err = from.event()
+		}
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -325,7 +321,7 @@ func copyNeeded(name string, w *message.Writer, need map[flows.Evidence]bool) er
 				continue
 			}
 		}
-		if err := w.Write(e); err != nil {
+		if err := to.write(&e); err != nil {
 			return err
 		}
 	}

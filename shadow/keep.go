@@ -1,6 +1,8 @@
 package shadow
 
 import (
+	"bufio"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -8,6 +10,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/flowcheck/flowcheck/message"
 )
 
 // keepRecord packs a segment into the folder record beside it, as a recording,
@@ -17,7 +21,7 @@ func keepRecord(name string, keep time.Duration, now time.Time) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	to := filepath.Join(dir, filepath.Base(name)+".zst")
+	to := filepath.Join(dir, strings.TrimSuffix(filepath.Base(name), ".journal")+".jsonl.zst")
 	if err := pack(name, to); err != nil {
 		return err
 	}
@@ -30,6 +34,7 @@ func keepRecord(name string, keep time.Duration, now time.Time) error {
 	return forgetRecords(dir, now.Add(-keep))
 }
 
+// pack makes a packed recording of a segment.
 func pack(name, to string) error {
 	from, err := os.Open(filepath.Clean(name))
 	if err != nil {
@@ -41,11 +46,32 @@ func pack(name, to string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := io.Copy(packer, from); err != nil {
+		if err := transcribe(from, packer); err != nil {
 			return err
 		}
 		return packer.Close()
 	})
+}
+
+// transcribe writes the recording of what a file of the journal has.
+func transcribe(from io.Reader, to io.Writer) error {
+	events, err := newUnpacker(bufio.NewReaderSize(from, readAhead))
+	if err != nil {
+		return err
+	}
+	w := message.NewWriter(to, events.header)
+	for {
+		e, err := events.event()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = w.Write(e)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // forgetRecords removes the recordings whose last event was before the instant.

@@ -2,26 +2,21 @@ package shadow
 
 import (
 	"cmp"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/message"
 )
 
 // maxSearched bounds the bytes of a journal that are searched for a chain.
-const maxSearched = 512 << 20
+const maxSearched = 128 << 20
 
 // Messages finds messages in what the state folder keeps of a flow, as the flow
-// masks them. The younger files are searched first, until all are found, or half
-// a gigabyte was read; what is not found is not in the result. It may be called
+// masks them. The younger files are searched first, until all are found, or 128 MiB
+// were read; what is not found is not in the result. It may be called
 // while a shadow uses the folder.
 func Messages(state, flow string, wanted []Place) (map[Place]*message.Observation, error) {
 	want := map[Place]bool{}
@@ -38,7 +33,7 @@ func Messages(state, flow string, wanted []Place) (map[Place]*message.Observatio
 		if left -= f.size; left < 0 || len(found) == len(want) {
 			break
 		}
-		if err := search(f.name, want, found); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := search(f.name, want, found); err != nil {
 			return found, err
 		}
 	}
@@ -55,7 +50,7 @@ type journalFile struct {
 // journalFiles are those of a folder, the youngest first.
 func journalFiles(dir string) ([]journalFile, error) {
 	var all []journalFile
-	for _, pattern := range []string{"*.jsonl", filepath.Join("record", "*.zst")} {
+	for _, pattern := range []string{"*.journal", filepath.Join("record", "*.zst")} {
 		names, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
 			return nil, err
@@ -70,36 +65,16 @@ func journalFiles(dir string) ([]journalFile, error) {
 	return all, nil
 }
 
-// search looks for messages in a file, which may be written just now: its last
-// line may be half of one.
+// search looks for messages in a file.
 func search(name string, want map[Place]bool, found map[Place]*message.Observation) error {
-	file, err := os.Open(filepath.Clean(name))
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	var from io.Reader = file
-	if strings.HasSuffix(name, ".zst") {
-		packed, err := zstd.NewReader(file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(64<<20))
-		if err != nil {
-			return err
-		}
-		defer packed.Close()
-		from = packed
-	}
-	r, err := message.NewReader(from)
-	for err == nil && len(found) < len(want) {
-		var e message.Event
-		if e, err = r.Next(); err != nil {
-			break // the end, or what is being written
-		}
+	return scan(name, func(_ message.RecordingHeader, e message.Event) bool {
 		if o := e.Observation; o != nil {
 			if p := (Place{o.Channel, o.Position.String()}); want[p] && found[p] == nil {
 				found[p] = o.Clone()
 			}
 		}
-	}
-	return nil
+		return len(found) < len(want)
+	})
 }
 
 // Evidence is the place as flows have it.

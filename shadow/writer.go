@@ -1,7 +1,6 @@
 package shadow
 
 import (
-	"bufio"
 	"fmt"
 	"maps"
 	"math"
@@ -26,7 +25,7 @@ const (
 
 // writer writes the journal:
 //
-//	batch → lines → file → fsync, beside → the fences' Kept
+//	batch → blocks → file → fsync, beside → the fences' Kept
 //
 // Its goroutine ends when in is closed, or with an error, after which it takes
 // what comes and does nothing.
@@ -37,9 +36,7 @@ type writer struct {
 	done   chan struct{}
 
 	file    *os.File
-	buffer  *bufio.Writer
-	lines   *message.Writer
-	size    int64
+	pack    *packer // nil after an error
 	opened  time.Time
 	places  places // after all that was written
 	schemas schemas
@@ -77,21 +74,19 @@ func (w *writer) begin(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	w.file, w.buffer = file, bufio.NewWriterSize(file, 256<<10)
-	w.lines = message.NewWriter(w.buffer, w.j.header)
+	w.file, w.pack = file, newPacker(file, w.j.header)
 	w.opened, w.dirty = now, true
 	for _, m := range w.places.marks() {
 		m.Seen = now
-		if err := w.lines.Write(message.Event{Mark: &m}); err != nil {
+		if err := w.pack.write(&message.Event{Mark: &m}); err != nil {
 			return err
 		}
 	}
 	for _, m := range w.schemas {
-		if err := w.lines.Write(message.Event{Mark: &m}); err != nil {
+		if err := w.pack.write(&message.Event{Mark: &m}); err != nil {
 			return err
 		}
 	}
-	w.size = w.lines.Written()
 	w.j.mu.Lock()
 	w.j.segments = append(w.j.segments, segment{
 		number: number, last: correlate.Instant(math.MaxInt64), chains: flows.ChainCounts{Outcomes: map[string]int{}},
@@ -128,14 +123,14 @@ func (w *writer) run() {
 // tick has what was written reach the file, and the disk where that is due.
 func (w *writer) tick(now time.Time) error {
 	switch {
-	case w.lines == nil || !w.dirty:
+	case w.pack == nil || !w.dirty:
 		return nil
 	case w.syncer.pending.Load() > 0:
 		return nil
 	case len(w.kept) > 0 || now.Sub(w.synced) >= syncEvery:
 		return w.sync(now, false)
 	default:
-		return w.buffer.Flush()
+		return w.pack.flush()
 	}
 }
 
@@ -145,16 +140,16 @@ func (w *writer) fail(err error) {
 	case w.failed <- fmt.Errorf("journal: %w", err):
 	default:
 	}
-	w.lines, w.kept, w.dirty = nil, nil, false
+	w.pack, w.kept, w.dirty = nil, nil, false
 }
 
 func (w *writer) write(batch []message.Event) error {
-	if w.lines == nil {
+	if w.pack == nil {
 		return nil
 	}
 	for i := range batch {
 		e := &batch[i]
-		if err := w.lines.Write(*e); err != nil {
+		if err := w.pack.write(e); err != nil {
 			return err
 		}
 		w.places.take(e)
@@ -164,9 +159,8 @@ func (w *writer) write(batch []message.Event) error {
 		}
 	}
 	w.dirty = true
-	w.size = w.lines.Written()
 	now := time.Now()
-	if w.size < segmentBytes && now.Sub(w.opened) < segmentAge {
+	if w.pack.written < segmentBytes && now.Sub(w.opened) < segmentAge {
 		return nil
 	}
 	return w.rotate(now, seenOf(&batch[len(batch)-1]))
@@ -179,7 +173,7 @@ func (w *writer) rotate(now, seen time.Time) error {
 	}
 	w.j.mu.Lock()
 	s := &w.j.segments[len(w.j.segments)-1]
-	s.last, s.bytes = correlate.InstantOf(seen), w.size
+	s.last, s.bytes = correlate.InstantOf(seen), w.pack.written
 	w.j.mu.Unlock()
 	return w.begin(now)
 }
@@ -187,7 +181,7 @@ func (w *writer) rotate(now, seen time.Time) error {
 // sync has all that was written reach the disk, beside, and then lets the taps
 // forget it. last closes the file.
 func (w *writer) sync(now time.Time, last bool) error {
-	if err := w.buffer.Flush(); err != nil {
+	if err := w.pack.flush(); err != nil {
 		return err
 	}
 	w.dirty, w.synced = false, now
@@ -197,7 +191,7 @@ func (w *writer) sync(now time.Time, last bool) error {
 }
 
 func (w *writer) end() {
-	if w.lines != nil {
+	if w.pack != nil {
 		if err := w.sync(time.Now(), true); err != nil {
 			w.fail(err)
 		}

@@ -25,7 +25,8 @@ type partition struct {
 	lost  bool     // the broker has no such offset: ask what it has
 	// fenced tells that a durable tap has told where it begins; so has one that is
 	// not durable, which tells nothing.
-	fenced bool
+	fenced   bool
+	observer observer
 
 	// For everybody.
 	read    atomic.Int64 // all below has been sent to Events, or is never shown

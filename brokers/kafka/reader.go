@@ -135,7 +135,7 @@ func (r *reader) send(p *partition, block *sarama.FetchResponseBlock, seen time.
 	next, partial, err := sifting{
 		from: p.next,
 		show: func(batch *sarama.RecordBatch, rec *sarama.Record) bool {
-			return r.show(p, observe(batch, rec, p.spot), seen)
+			return r.show(p, p.observer.observe(batch, rec, p.spot), seen)
 		},
 	}.sift(block)
 	if r.t.ctx.Err() != nil {

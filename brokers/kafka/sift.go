@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-
-	"github.com/flowcheck/flowcheck/message"
 )
 
 // errOldFormat: messages of before Kafka 0.11 that a broker still stores as
@@ -98,40 +96,6 @@ func isAbort(batch *sarama.RecordBatch) bool {
 	}
 	key := batch.Records[0].Key
 	return len(key) >= 4 && key[2] == 0 && key[3] == 0
-}
-
-// observe makes an observation of a record. It copies: the record's bytes are a
-// part of the whole fetch, which would stay in memory with it.
-func observe(batch *sarama.RecordBatch, r *sarama.Record, s spot) *message.Observation {
-	buf := make([]byte, 0, len(r.Key)+len(r.Value))
-	o := &message.Observation{
-		Position:      message.At(s.partition, batch.FirstOffset+r.OffsetDelta),
-		Time:          recordTime(batch, r),
-		ProducerClock: !batch.LogAppendTime,
-	}
-	o.Key, buf = carve(buf, r.Key)
-	o.Payload, _ = carve(buf, r.Value)
-	if len(r.Headers) > 0 {
-		o.Headers = make([]message.Header, len(r.Headers))
-		for i, h := range r.Headers {
-			o.Headers[i].Name = string(h.Key)
-			if h.Value != nil {
-				o.Headers[i].Value = string(h.Value)
-			}
-		}
-	}
-	return o
-}
-
-// carve copies b behind buf, keeping nil apart from empty, and returns the copy
-// and the longer buf.
-func carve(buf, b []byte) (part, longer []byte) {
-	if b == nil {
-		return nil, buf
-	}
-	at := len(buf)
-	buf = append(buf, b...)
-	return buf[at:len(buf):len(buf)], buf
 }
 
 // recordTime is the broker's time where the topic has LogAppendTime, else what

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,7 +12,7 @@ import (
 )
 
 func newCut(a *app) *cobra.Command {
-	var state, out string
+	var state, out, flow string
 	cmd := &cobra.Command{
 		Use:   "cut FINDING --state FOLDER -o FILE",
 		Short: "Cut the chain of a shadow's finding out of what it keeps, as a recording",
@@ -20,12 +21,20 @@ the same of it, and replay sends its triggers again. FINDING is the id in the
 findings file. The shadow may be running. What it has forgotten since cannot be
 cut out: --record-last keeps it for longer.
 
+With --flow instead of FINDING it writes all that is kept of that flow.
+
 Exit code: 0 done, 2 bad input, 3 not kept any more.`,
 		Example: `  flowcheck cut 5f6c0a51b2d38e4f90a7c1d2 --state /var/lib/flowcheck -o finding.jsonl
   flowcheck verify order.flow.yaml finding.jsonl`,
-		Args: takes("FINDING", 1, 1),
-		RunE: func(_ *cobra.Command, args []string) error { return a.cut(args[0], state, out) },
+		Args: takes("FINDING", 0, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 == (flow != "") {
+				return input(errors.New("name one FINDING, or all of a flow: --flow NAME"))
+			}
+			return a.cut(cutting{append(args, "")[0], flow, state}, out)
+		},
 	}
+	cmd.Flags().StringVar(&flow, "flow", "", "all that is kept of the flow `NAME`, instead of a finding")
 	cmd.Flags().StringVar(&state, "state", "", "the state `FOLDER` of the shadow")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "the recording: `FILE` (.jsonl)")
 	_ = cmd.MarkFlagRequired("state")
@@ -33,13 +42,27 @@ Exit code: 0 done, 2 bad input, 3 not kept any more.`,
 	return cmd
 }
 
-// cut writes a recording of a finding's chain; nothing is left of one that failed.
-func (a *app) cut(id, state, out string) error {
+// cutting is what is to be cut out of a shadow's state.
+type cutting struct{ finding, flow, state string }
+
+func (c cutting) to(file *os.File) (said string, err error) {
+	if c.flow != "" {
+		return "all that is kept of " + c.flow, shadow.Transcript(file, c.state, c.flow)
+	}
+	found, err := shadow.Cut(file, c.state, c.finding)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s: %s: %s", found.Flow, found.Kind, found.Text), nil
+}
+
+// cut writes a recording of what is asked for; nothing is left of one that failed.
+func (a *app) cut(what cutting, out string) error {
 	file, err := os.OpenFile(filepath.Clean(out), os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
 	if err != nil {
 		return input(err)
 	}
-	found, err := shadow.Cut(file, state, id)
+	said, err := what.to(file)
 	if closeErr := file.Close(); err == nil {
 		err = closeErr
 	}
@@ -47,6 +70,6 @@ func (a *app) cut(id, state, out string) error {
 		_ = os.Remove(out)
 		return trouble(err)
 	}
-	fmt.Fprintf(a.out, "%s: %s: %s\n", found.Flow, found.Kind, found.Text)
+	fmt.Fprintln(a.out, said)
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -164,38 +165,40 @@ func (l *load) trickle(ctx context.Context, rate int) error {
 	}
 }
 
-// readPlain reads n messages with sarama's own consumer, and returns how many it
-// read in a second.
-func (l *load) readPlain(n int) (float64, error) {
+// readPlain reads n messages with sarama's own consumer as it is by default, each
+// partition by a goroutine of its own, and does nothing with them.
+func (l *load) readPlain(n int) (speed, error) {
 	c, err := sarama.NewConsumerFromClient(l.client)
 	if err != nil {
-		return 0, err
+		return speed{}, err
 	}
-	all := make(chan *sarama.ConsumerMessage, 4096)
+	var left atomic.Int64
+	left.Store(int64(n))
+	all := make(chan struct{})
 	var parts []sarama.PartitionConsumer
 	var reading sync.WaitGroup
-	began := time.Now()
+	began := startWatch()
 	for step := range kinds {
 		for id := range l.o.partitions {
 			pc, err := c.ConsumePartition(l.topic(step), int32(id), sarama.OffsetOldest) //nolint:gosec // a small number
 			if err != nil {
-				return 0, err
+				return speed{}, err
 			}
 			parts = append(parts, pc)
 			reading.Go(func() {
-				for m := range pc.Messages() {
-					all <- m
+				for range pc.Messages() {
+					if left.Add(-1) == 0 {
+						close(all)
+					}
 				}
 			})
 		}
 	}
-	for range n {
-		<-all
-	}
-	rate := float64(n) / time.Since(began).Seconds()
+	<-all
+	took := began.speed(n)
 	for _, pc := range parts {
 		pc.AsyncClose()
 	}
 	reading.Wait()
-	return rate, c.Close()
+	return took, c.Close()
 }

@@ -1,12 +1,14 @@
 // Shadowbench measures a shadow on a real Kafka, in one process:
 //
 //	go run ./internal/shadowbench -messages 5000000       # catch up from a backlog while new messages come
+//	go run ./internal/shadowbench -rounds 5               # several times, with the median
 //	go run ./internal/shadowbench -soak 60m -rate 300     # the memory of a long watch
 //
 // The first begins a shadow of a flow of four steps, so that its state has where it
-// is, and stops it; fills four topics; reads them by sarama's plain consumer; and
-// begins the shadow again, which taps, journals and judges them. It needs a Kafka,
-// whose address internal/withbrokers gives it.
+// is, and stops it; fills four topics; reads them by sarama's plain consumer, by a
+// shadow without a state, and by the first again, which taps, journals and judges
+// them. All three take turns, so that what else the machine does meets them alike.
+// It needs a Kafka, whose address internal/withbrokers gives it.
 package main
 
 import (
@@ -33,6 +35,7 @@ import (
 type options struct {
 	kafka      string
 	messages   int // of the backlog
+	rounds     int // in which all take turns
 	rate       int // chains a second that begin meanwhile
 	partitions int
 	memory     int64
@@ -47,6 +50,7 @@ func main() {
 	o := options{log: os.Stdout}
 	flag.StringVar(&o.kafka, "kafka", os.Getenv(testbroker.EnvKafka), "the address of a Kafka")
 	flag.IntVar(&o.messages, "messages", 400_000, "messages of the backlog")
+	flag.IntVar(&o.rounds, "rounds", 1, "how often the backlog is read by each")
 	flag.IntVar(&o.rate, "rate", 100, "chains a second that begin meanwhile")
 	flag.IntVar(&o.partitions, "partitions", 2, "of each topic")
 	flag.Int64Var(&o.memory, "memory", 512<<20, "what the process aims to stay below, in bytes")
@@ -74,53 +78,11 @@ func (o *options) run(ctx context.Context) error {
 	if o.soak > 0 {
 		return o.watchLong(ctx, state)
 	}
-	_, err = o.backlogOf(ctx, state)
+	f, err := o.backlogOf(ctx, state)
+	if err == nil {
+		f.tell(o.log)
+	}
 	return err
-}
-
-// figures are what a measurement found, in messages a second: of the plain
-// consumer, of a shadow that keeps nothing, and of one with its journal.
-type figures struct{ raw, judge, shadow float64 }
-
-// backlogOf measures both on the same messages, with the state in that folder.
-func (o *options) backlogOf(ctx context.Context, state string) (*figures, error) {
-	l, err := newLoad(o)
-	if err != nil {
-		return nil, err
-	}
-	defer l.close()
-	w, err := o.watch(ctx, l, state)
-	if err != nil {
-		return nil, err
-	}
-	if err := wait(ctx, func() bool { return w.status.Armed.Load() || w.over() }); err != nil {
-		return nil, err
-	}
-	if _, err := w.end(); err != nil {
-		return nil, err
-	}
-	if err := l.fill(o.messages / 4); err != nil {
-		return nil, err
-	}
-	f := &figures{}
-	if f.raw, err = l.readPlain(o.messages); err != nil {
-		return nil, err
-	}
-	fmt.Fprintf(o.log, "plain consumer: %d messages, %.0f a second\n", o.messages, f.raw)
-	if f.judge, err = o.catchUp(ctx, l, ""); err != nil {
-		return nil, err
-	}
-	fmt.Fprintf(o.log, "%.0f %% of the plain consumer's rate\n", 100*f.judge/f.raw)
-	loading, stop := context.WithCancel(ctx)
-	defer stop()
-	sent := make(chan error, 1)
-	go func() { sent <- l.trickle(loading, o.rate) }()
-	if err := o.profiled(func() error { f.shadow, err = o.catchUp(ctx, l, state); return err }); err != nil {
-		return nil, err
-	}
-	stop()
-	fmt.Fprintf(o.log, "%.0f %% of the plain consumer's rate\n", 100*f.shadow/f.raw)
-	return f, <-sent
 }
 
 func (o *options) profiled(f func() error) error {
@@ -137,43 +99,6 @@ func (o *options) profiled(f func() error) error {
 	}
 	defer pprof.StopCPUProfile()
 	return f()
-}
-
-// catchUp begins the shadow again and waits until it has read the backlog.
-func (o *options) catchUp(ctx context.Context, l *load, state string) (float64, error) {
-	began := time.Now()
-	w, err := o.watch(ctx, l, state)
-	if err != nil {
-		return 0, err
-	}
-	if err := wait(ctx, func() bool { return len(w.status.Flows()) > 0 || w.over() }); err != nil {
-		return 0, err
-	}
-	status := w.status.Flows()[0]
-	if err := wait(ctx, func() bool { return status.Messages.Load() >= int64(o.messages) || w.over() }); err != nil {
-		return 0, err
-	}
-	rate := float64(o.messages) / time.Since(began).Seconds()
-	// What came meanwhile is read as well, and all that is due is told.
-	if err := wait(ctx, func() bool { return w.current() || w.over() }); err != nil {
-		return 0, err
-	}
-	fmt.Fprintf(o.log, "%s: the backlog read at %.0f messages a second; caught up after %.1f s with %d; memory %d MiB\n",
-		map[bool]string{true: "tap and judge", false: "tap, judge and journal"}[state == ""], rate, time.Since(began).Seconds(), status.Messages.Load(), resident()>>20)
-	s, err := w.end()
-	if err != nil {
-		return 0, err
-	}
-	f := &s.Flows[0]
-	fmt.Fprintf(o.log, "%d chains closed: %d passed, %d failed, %d unknown; %d open; %d let go of for want of memory\n",
-		f.Chains.Total, f.Chains.Pass, f.Chains.Fail, f.Chains.Unknown, f.Open, status.Shed.Load())
-	if f.Unknowns > 0 {
-		fmt.Fprintf(o.log, "%d unknowns, such as %+v\n", f.Unknowns, f.Reasons[0])
-	}
-	if f.Findings > 0 {
-		return 0, fmt.Errorf("%d findings where there is no fault, such as %+v", f.Findings, f.Standing[0])
-	}
-	return rate, nil
 }
 
 // watch begins a shadow.

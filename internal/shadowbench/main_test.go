@@ -9,9 +9,9 @@ import (
 
 // TestASmallBacklog: all of it is judged, while new messages come.
 func TestASmallBacklog(t *testing.T) {
-	o := &options{kafka: testbroker.Kafka(t), messages: 4000, rate: 50, partitions: 2, memory: 512 << 20, remember: "1h", log: t.Output()}
+	o := &options{kafka: testbroker.Kafka(t), messages: 4000, rounds: 2, rate: 50, partitions: 2, memory: 512 << 20, remember: "1h", log: t.Output()}
 	f, err := o.backlogOf(t.Context(), t.TempDir())
-	if err != nil || f.raw <= 0 || f.judge <= 0 || f.shadow <= 0 {
+	if err != nil || len(f.shadow) != 2 || f.raw[1].rate <= 0 || f.judge[1].rate <= 0 || f.shadow[1].rate <= 0 {
 		t.Fatalf("%+v (%v)", f, err)
 	}
 }

@@ -80,6 +80,23 @@ func resident() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
+// processorTime is what this process has had of the processors; 0 where the system
+// does not tell.
+func processorTime() time.Duration {
+	data, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(data), ") ") // behind the program's name
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseInt(fields[11], 10, 64) // in hundredths of a second; 0 is what an unknown file says
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
 // folderSize is how much the files of a folder and its folders hold, in bytes.
 func folderSize(dir string) (total int64) {
 	entries, err := os.ReadDir(dir)
