@@ -23,6 +23,9 @@ type Config struct {
 	Done func(c *Chain, early bool) (keep bool)
 	// Grown, where it is set, is told each chain that gets a message.
 	Grown func(n Number)
+	// Needed, where it is set, tells which chains are to go last where there are too
+	// many.
+	Needed func(n Number) bool
 	// Merged, where it is set, is told that gone is about to become part of into.
 	Merged func(into, gone Number)
 }

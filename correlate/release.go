@@ -50,6 +50,7 @@ func (e *Engine) unlink(n Number) {
 func (e *Engine) forget() {
 	for e.cfg.MaxChains > 0 && e.count > e.cfg.MaxChains {
 		e.early = e.now
+		e.spare()
 		e.release(e.oldest, true)
 	}
 	if e.cfg.Remember <= 0 {
@@ -59,6 +60,16 @@ func (e *Engine) forget() {
 		if n := e.oldest; e.release(n, false) {
 			e.touch(n)
 		}
+	}
+}
+
+// maxSpared bounds how many chains that are needed are passed over at once.
+const maxSpared = 64
+
+// spare takes the chains that are needed still out of the way of one that is not.
+func (e *Engine) spare() {
+	for i := 0; i < maxSpared && e.cfg.Needed != nil && e.cfg.Needed(e.oldest); i++ {
+		e.touch(e.oldest)
 	}
 }
 
@@ -130,6 +141,7 @@ func (e *Engine) Shed(n int) int {
 	gone := 0
 	for ; gone < n && e.oldest != 0; gone++ {
 		e.early = max(e.now, e.early)
+		e.spare()
 		e.release(e.oldest, true)
 	}
 	if e.store.wasteful() {

@@ -130,21 +130,23 @@ func (j *judge) lack(outcome, s int) lack {
 		until, arrival = b.time.Add(b.limit), false
 	}
 	past := j.backwards(outcome, s)
-	if gaps := j.horizon.LossesIn(step.Channel, j.earliest(step, past), until); gaps != nil {
-		return j.lost(step, gaps)
+	gaps := j.horizon.LossesIn(step.Channel, j.earliest(step, past), until)
+	read := b.open && j.horizon.EndDecides && j.horizon.End.Known() || j.horizon.ReadPast(step.Channel, until, arrival)
+	if due := &j.verdict.Due; !read && (!due.Known() || until < *due) {
+		// Whatever else may have become of it, it may still come.
+		*due, j.verdict.dueOn, j.verdict.dueArrival = until, step.Channel, arrival
 	}
 	switch {
+	case gaps != nil:
+		return j.lost(step, gaps)
 	case j.unseen(step, past):
 		return lack{reason: step.Name + " may have come before the tap began"}
 	case j.forgotten(step, past):
 		return lack{reason: step.Name + " may have come so long before that it is forgotten"}
 	case j.chain.Remnant:
 		return lack{reason: step.Name + " may be in a part of the chain that was closed early"}
-	case j.horizon.ReadPast(step.Channel, until, arrival), b.open && j.horizon.EndDecides && j.horizon.End.Known():
+	case read:
 		return lack{missing: true}
-	}
-	if !j.verdict.Due.Known() || until < j.verdict.Due {
-		j.verdict.Due, j.verdict.dueOn, j.verdict.dueArrival = until, step.Channel, arrival
 	}
 	return lack{reason: step.Name + " may still come: its channel has not been read past the deadline"}
 }

@@ -108,6 +108,7 @@ func NewLive(f *Flow, cfg LiveConfig) *Live {
 // follow has the engine tell what happens to its chains.
 func (l *Live) follow(engine *correlate.Config) {
 	engine.Done, engine.Grown, engine.Merged = l.done, l.grow, l.merged
+	engine.Needed = func(n correlate.Number) bool { return l.note(n)&noteOpen != 0 }
 }
 
 func (l *Live) flow() *Flow { return l.a.flow }

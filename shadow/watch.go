@@ -225,14 +225,14 @@ func (w *watch) take(batch []message.Event) {
 // the hubs' words come to.
 func (w *watch) new(batch []message.Event, at places) []message.Event {
 	kept := make([]message.Event, 0, len(batch)+len(w.channels))
-	bytes := 0
+	bytes, now := 0, w.cfg.Now()
 	for _, e := range batch {
 		if e.Mark != nil && e.Mark.Kind == markBeat {
 			kept = append(kept, w.beat(e.Mark)...)
 			continue
 		}
 		if e.Observation != nil {
-			for _, m := range w.learner.Learn(context.Background(), e.Observation, w.cfg.Now()) {
+			for _, m := range w.learner.Learn(context.Background(), e.Observation, now) {
 				kept = append(kept, message.Event{Mark: m})
 			}
 			if !w.sampled(e.Observation) {

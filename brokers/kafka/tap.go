@@ -75,6 +75,11 @@ func (t *tap) start() {
 // emit sends an event; false means that the tap is closed.
 func (t *tap) emit(e message.Event) bool {
 	select {
+	case t.events <- e: // mostly there is room, which costs less to find out alone
+		return true
+	default:
+	}
+	select {
 	case t.events <- e:
 		return true
 	case <-t.ctx.Done():

@@ -39,6 +39,7 @@ type options struct {
 	rate       int // chains a second that begin meanwhile
 	partitions int
 	memory     int64
+	chains     int // in memory; 0 is the default
 	soak       time.Duration
 	every      time.Duration // between two lines of a soak
 	remember   string        // of the flow
@@ -54,6 +55,7 @@ func main() {
 	flag.IntVar(&o.rate, "rate", 100, "chains a second that begin meanwhile")
 	flag.IntVar(&o.partitions, "partitions", 2, "of each topic")
 	flag.Int64Var(&o.memory, "memory", 512<<20, "what the process aims to stay below, in bytes")
+	flag.IntVar(&o.chains, "max-chains", 0, "chains in memory; 0 is the default")
 	flag.DurationVar(&o.soak, "soak", 0, "watch for this long instead, and tell the memory")
 	flag.DurationVar(&o.every, "every", 30*time.Second, "between two lines of a soak")
 	flag.StringVar(&o.remember, "remember", "1h", "how long the flow remembers chains that have closed")
@@ -119,7 +121,7 @@ func (o *options) watch(ctx context.Context, l *load, state string) (*watch, err
 	w := &watch{status: &shadow.Status{}, tapper: tapper, done: make(chan struct{})}
 	cfg := shadow.Config{
 		Flows: []shadow.Watched{of}, Tappers: []shadow.Tapper{{Name: "k", Beat: time.Second, Tapper: tapper}}, State: state,
-		Limits: shadow.Limits{Memory: o.memory / 5 * 3}, Status: w.status, Now: time.Now, Log: silent,
+		Limits: shadow.Limits{Memory: o.memory / 5 * 3, Chains: o.chains}, Status: w.status, Now: time.Now, Log: silent,
 	}
 	if state == "" {
 		cfg.Start = brokers.Start{At: brokers.StartBeginning}
