@@ -132,9 +132,8 @@ func (j *judge) lack(outcome, s int) lack {
 	past := j.backwards(outcome, s)
 	gaps := j.horizon.LossesIn(step.Channel, j.earliest(step, past), until)
 	read := b.open && j.horizon.EndDecides && j.horizon.End.Known() || j.horizon.ReadPast(step.Channel, until, arrival)
-	if due := &j.verdict.Due; !read && (!due.Known() || until < *due) {
-		// Whatever else may have become of it, it may still come.
-		*due, j.verdict.dueOn, j.verdict.dueArrival = until, step.Channel, arrival
+	if !read { // whatever else may have become of it, it may still come
+		j.verdict.awaits(until, step.Channel, arrival)
 	}
 	switch {
 	case gaps != nil:
@@ -149,6 +148,14 @@ func (j *judge) lack(outcome, s int) lack {
 		return lack{missing: true}
 	}
 	return lack{reason: step.Name + " may still come: its channel has not been read past the deadline"}
+}
+
+// awaits notes that the verdict may change until the channel has been read past the
+// instant.
+func (v *Verdict) awaits(until correlate.Instant, channel int, arrival bool) {
+	if !v.Due.Known() || until < v.Due {
+		v.Due, v.dueOn, v.dueArrival = until, channel, arrival
+	}
 }
 
 // cause is the absent step on which what there is to say of the step hangs, -1 for
