@@ -37,6 +37,9 @@ func (t *attempt) replayed() bool {
 	return t.probe.Kind == "replay" && slices.ContainsFunc(t.sends, func(p *message.ProbeMark) bool { return p.Extra })
 }
 
+// again reports whether the attempt came too late for its work, and was made once more.
+func (t *attempt) again() bool { return t.end != nil && t.end.Again }
+
 // label names the try in a finding.
 func (t *attempt) label() string {
 	if t.probe.Try == "" {

@@ -87,6 +87,9 @@ func (p *probeReport) judge(name string) ProbeResult {
 	for _, t := range p.tries {
 		if t.probe.Kind == name {
 			one := p.try(t)
+			if t.again() && one.State == Pass {
+				continue // it did nothing; the one that follows has its name
+			}
 			r.State = max(r.State, one.State)
 			r.Tries = append(r.Tries, one)
 		}
@@ -121,7 +124,10 @@ func (p *probeReport) try(t *attempt) TryResult {
 	r.Chains = names
 	var found []Finding
 	doubt := cmp.Or(t.doubt(), p.doubt)
-	if doubt == "" {
+	switch {
+	case t.again(): // what the flow says of its chains is true all the same
+		doubt = ""
+	case doubt == "":
 		found, doubt = p.judgeTry(t)
 	}
 	kinds := p.settle(t, names, found)

@@ -50,6 +50,8 @@ type ProbeMark struct {
 	As, Broken, Key string
 	// What says what was sent or done, for a reader, Reason why it was not.
 	What, Reason string
+	// Again: it came too late to do its work, for the Reason, and is tried once more.
+	Again bool
 }
 
 // probe reads a probe's mark.
@@ -84,6 +86,7 @@ func (d *Decoder) probeMark() (*ProbeMark, error) {
 	}
 	p.Does, p.Position = ProbeEvent(does), ParsePosition(position)
 	p.Extra, _ = object["extra"].(bool)
+	p.Again, _ = object["again"].(bool)
 	kinds, _ := object["kinds"].([]any)
 	for _, kind := range kinds {
 		name, ok := kind.(string)
@@ -117,6 +120,9 @@ func appendProbe(dst []byte, p *ProbeMark) ([]byte, error) {
 	}
 	if p.Extra {
 		object["extra"] = true
+	}
+	if p.Again {
+		object["again"] = true
 	}
 	if p.Grace > 0 {
 		object["grace"] = p.Grace.String()

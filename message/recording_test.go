@@ -129,6 +129,7 @@ func everyEvent() []Event {
 			As: "s-4", Broken: "cut", Key: "aa",
 		}}},
 		{Mark: &Mark{Kind: MarkProbe, Seen: seen, ID: "s-3", Probe: &ProbeMark{Does: ProbeEnd, Reason: "it could not"}}},
+		{Mark: &Mark{Kind: MarkProbe, Seen: seen, ID: "s-4", Probe: &ProbeMark{Does: ProbeEnd, Reason: "it was too late", Again: true}}},
 	}
 }
 

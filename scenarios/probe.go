@@ -20,8 +20,12 @@ type try struct {
 	twice       string // what it is to send each trigger again at once; "": it does not
 	// vary makes the i-th trigger as it is sent again; nil: as it was.
 	vary     func(in *instance, i int) (flows.Trigger, error)
-	acts     []act // what is left to do, in this order
-	busy     bool  // one of them is under way
+	acts     []act  // what is left to do, in this order
+	all      []act  // what there was to do
+	missed   string // why it came too late to do its work
+	anew     bool   // it is made once more
+	again    int    // how often the same was tried before
+	busy     bool   // one of them is under way
 	grace    time.Duration
 	after    string // the step after which its acts are due
 	resends  string // with it, the step that is sent again; "": the trigger is
@@ -57,6 +61,7 @@ type moment uint8
 const (
 	onceSent  moment = iota // once the triggers were sent
 	inFlight                // once an effect was seen
+	midChain                // once an effect was seen, if more are to come
 	afterStep               // once the try's step was seen
 	atEnd                   // once all is quiet
 )
@@ -133,15 +138,12 @@ func (r *runner) actInFlight(ctx context.Context, in *instance) {
 
 // isDue reports whether what the next act waits for was seen.
 func (r *runner) isDue(in *instance) bool {
-	if in.try.acts[0].when == onceSent || in.try.beside != nil && in.try.beside.begun {
+	if in.try.acts[0].when == onceSent || in.hasOneEffect() && in.try.acts[0].when == midChain || in.try.beside != nil && in.try.beside.begun {
 		return true
 	}
 	effects := r.audit.Effects(in.id)
 	if in.try.acts[0].when == afterStep {
-		came := func(step string) bool {
-			return slices.ContainsFunc(effects, func(p flows.Place) bool { return p.Step == step })
-		}
-		return came(in.try.after) && (in.try.resends == "" || came(in.try.resends))
+		return r.came(in, in.try.after) && (in.try.resends == "" || r.came(in, in.try.resends))
 	}
 	return len(effects) > 0
 }
@@ -157,6 +159,10 @@ func (r *runner) actAtEnd(ctx context.Context, in *instance) bool {
 
 // act does the next thing that a try has to do.
 func (r *runner) act(ctx context.Context, in *instance) {
+	if in.try.missed = r.tooLate(in); in.try.missed != "" {
+		in.try.acts = nil
+		return
+	}
 	next := in.try.acts[0]
 	in.try.acts, in.try.busy = in.try.acts[1:], true
 	if in.try.beside != nil {
@@ -206,11 +212,15 @@ func (r *runner) over(in *instance) error {
 	if in.try == nil {
 		return r.begin(in)
 	}
+	in.try.anew = r.triesAgain(in)
 	if err := r.end(in); err != nil {
 		return err
 	}
 	of := in.of
 	of.open--
+	if in.try.anew {
+		r.spawn(of, in.try.copied())
+	}
 	if err := r.leaveOut(in); err != nil {
 		return err
 	}
@@ -226,6 +236,8 @@ func (r *runner) end(in *instance) error {
 	switch {
 	case in.err != nil:
 		mark.Probe.Reason = in.err.Error()
+	case in.try != nil && in.try.missed != "":
+		mark.Probe.Reason, mark.Probe.Again = in.try.missed, in.try.anew
 	case in.try != nil && (in.try.busy || len(in.try.acts) > 0):
 		mark.Probe.Reason = "its time was up before all was done"
 	}
@@ -254,6 +266,7 @@ func (r *runner) begin(of *instance) error {
 		reason = "the scenario begins with a call: only messages are sent again"
 	}
 	tried := false
+	of.effects = len(r.audit.Effects(of.id))
 	for _, name := range of.probes {
 		tries, why := r.tries(of, name)
 		if reason != "" {
@@ -289,7 +302,7 @@ func (r *runner) spawn(of *instance, t *try) {
 	if t.poison == "" {
 		t.grace = r.limit(of)
 	}
-	t.flow = r.cfg.Flow
+	t.flow, t.all = r.cfg.Flow, t.acts
 	of.open++
 	if t.probe == "" {
 		of.learnt++

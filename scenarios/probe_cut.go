@@ -31,7 +31,7 @@ func (r *runner) cuts() ([]*try, string) {
 			}[f])
 			tries = append(tries,
 				&try{name: fmt.Sprintf("%s %s", name, f), meanwhile: r.disturb(p, f, what+" while the trigger was sent")},
-				&try{name: fmt.Sprintf("%s %s in mid-chain", name, f), acts: []act{{inFlight, r.disturb(p, f, what+" in mid-chain")}}})
+				&try{name: fmt.Sprintf("%s %s in mid-chain", name, f), acts: []act{{midChain, r.disturb(p, f, what+" in mid-chain")}}})
 		}
 	}
 	for _, t := range tries {

@@ -99,7 +99,7 @@ func TestCut(t *testing.T) {
 						return nil
 					}
 				}
-				return honest(from, b)
+				return []out{{after: 50 * time.Millisecond, body: b}} // so that it can be disturbed
 			})
 			tell(t, result)
 			if result.State != c.want || !strings.Contains(kinds(result), c.kinds) {

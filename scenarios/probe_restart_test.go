@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/flowcheck/flowcheck/brokers/memory"
 	"github.com/flowcheck/flowcheck/flows"
@@ -58,7 +59,7 @@ func TestRestart(t *testing.T) {
 			result, _ := r.runWith(func(from string, b body) []out {
 				id := b["id"]
 				if from != "b" || (!c.forgets && !c.doubles) || !r.tryIs(id, "after paid") {
-					return honest(from, b)
+					return []out{{after: 100 * time.Millisecond, body: b}} // so that it can be disturbed
 				}
 				done := make(chan struct{})
 				mu.Lock()
@@ -83,6 +84,49 @@ func TestRestart(t *testing.T) {
 			}
 			if strings.Contains(strings.Join(result.Warnings, "")+unknowns(result), "secret") {
 				t.Error("a secret is told")
+			}
+		})
+	}
+}
+
+// A chain that is over when it could be disturbed says nothing of the probe: another
+// is tried, and in the end it is not known. The clock is the real one.
+func TestRestartThatComesTooLate(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		slowly int // the first try whose chain goes on after paid
+		want   string
+		hooks  int64
+	}{
+		{"always", 100, "restart unknown (after paid unknown)", 2},
+		{"at first", 3, "restart pass", 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var restarted atomic.Int64
+			hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { restarted.Add(1) }))
+			defer hook.Close()
+			text := forked("[ restart ]") + "hooks: { restart: { post: \"" + hook.URL + "\" } }\n"
+			r := newRig(t, strings.Replace(text, "correlate:", "timeout: 1s\nsettle: 50ms\ncorrelate:", 1), memory.Options{})
+			tries := 0
+			result, _ := r.runWith(func(from string, b body) []out {
+				if from != "a" {
+					return nil
+				}
+				first, then := "c", "b"
+				if r.tryIs(b["id"], "after paid") {
+					if tries++; tries >= c.slowly {
+						first, then = then, first
+					}
+				}
+				return []out{{body: b, to: first}, {after: 100 * time.Millisecond, body: b, to: then}}
+			})
+			tell(t, result)
+			if got := verdicts(result); got != c.want || restarted.Load() != c.hooks {
+				t.Errorf("probes %q, want %q; restarted %d times, want %d", got, c.want, restarted.Load(), c.hooks)
+			}
+			if c.hooks == 2 && !strings.Contains(unknowns(result), "each time the chain was over before it could be disturbed after paid") {
+				t.Error(unknowns(result))
 			}
 		})
 	}

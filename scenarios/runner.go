@@ -62,6 +62,8 @@ type instance struct {
 	try    *try      // nil for a scenario's own instance
 	open   int       // tries that are not over
 	learnt int       // plain repeats so far
+	// effects is how many a scenario had that its tries are compared with.
+	effects int
 
 	sent    bool
 	fresh   bool        // not looked at since

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/flowcheck/flowcheck/brokers/memory"
 	"github.com/flowcheck/flowcheck/flows"
@@ -21,17 +22,21 @@ func restartedInCases(t *testing.T) (text string, restarted *atomic.Int64) {
 	return strings.Replace(text, "    probes:", "    cases: [ { n: 1 }, { n: 2 }, { n: 3 } ]\n    probes:", 1), restarted
 }
 
+// steadily is honest, and slow enough to be disturbed in mid-chain.
+func steadily(_ string, b body) []out { return []out{{after: 150 * time.Millisecond, body: b}} }
+
 // Tries that restart the system at the same moment share the restart, and each of
 // them tells of it.
 func TestTriesShareARestart(t *testing.T) {
 	text, restarted := restartedInCases(t)
 	r := newRig(t, text, memory.Options{})
-	result, _ := r.runWith(honest)
+	result, _ := r.runWith(steadily)
 	tell(t, result)
 	if got := verdicts(result); got != "restart pass; restart pass; restart pass" {
 		t.Error(got)
 	}
-	if n := restarted.Load(); n != 4 {
+	// One that came too late is made again; without sharing there are 12.
+	if n := restarted.Load(); n < 4 || n > 8 {
 		t.Errorf("restarted %d times for 3 cases, not 4", n)
 	}
 	for _, s := range result.Scenarios {
@@ -54,7 +59,7 @@ func TestFailFast(t *testing.T) {
 		if from == "b" && r.tryIs(b["id"], "after the trigger") && lost.CompareAndSwap(nil, b["id"]) {
 			return nil
 		}
-		return honest(from, b)
+		return steadily(from, b)
 	})
 	tell(t, result)
 	failed := 0
@@ -68,7 +73,7 @@ func TestFailFast(t *testing.T) {
 			t.Errorf("%s: %v with %d tries", s.Name, p.State, len(p.Tries))
 		}
 	}
-	if failed != 1 || restarted.Load() != 4 {
+	if n := restarted.Load(); failed != 1 || n < 4 || n > 8 {
 		t.Errorf("%d failed, %d restarts", failed, restarted.Load())
 	}
 }
