@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -17,6 +15,7 @@ import (
 	"github.com/rabbitmq/amqp091-go"
 
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/internal/testprogram"
 	"github.com/flowcheck/flowcheck/scenarios"
 )
 
@@ -246,12 +245,7 @@ func (h *hop) ConsumeClaim(s sarama.ConsumerGroupSession, claim sarama.ConsumerG
 // BenchmarkStart is the time of `flowcheck version`, from start to end; the aim
 // is 50 ms.
 func BenchmarkStart(b *testing.B) {
-	program := filepath.Join(b.TempDir(), "flowcheck")
-	build := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("%v: %s", err, out)
-	}
+	program := testprogram.Build(b)
 	for b.Loop() {
 		if out, err := exec.CommandContext(b.Context(), program, "version").CombinedOutput(); err != nil {
 			b.Fatalf("%v: %s", err, out)

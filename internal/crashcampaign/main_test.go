@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/flowcheck/flowcheck/internal/testbroker"
+	"github.com/flowcheck/flowcheck/internal/testprogram"
 )
 
 // TestAFewKills is the campaign's beginning.
@@ -17,14 +16,9 @@ func TestAFewKills(t *testing.T) {
 	testbroker.Ministack(t)
 	o := options{kills: 5, cuts: 3, rate: 40, seed: 7}
 	o.brokers()
-	program := filepath.Join(t.TempDir(), "flowcheck")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/flowcheck")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	o.flowcheck = testprogram.Build(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	o.flowcheck = program
 	if err := campaign(ctx, o); err != nil {
 		t.Fatal(err)
 	}

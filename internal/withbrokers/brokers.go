@@ -54,7 +54,8 @@ func kinds() []kind {
 // started is what became of one kind.
 type started struct {
 	kind
-	broker            *testbroker.Broker // nil when it could not be started, or was there already
+	elsewhere         bool               // its address was in the environment
+	broker            *testbroker.Broker // nil when it is elsewhere, was not to be started, or could not be
 	installed, booted time.Duration
 	err               error
 }
@@ -74,7 +75,7 @@ func startAll(ctx context.Context, wanted []kind, o testbroker.Options) []starte
 func startOne(ctx context.Context, k kind, o testbroker.Options) started {
 	s := started{kind: k}
 	o.Dir = filepath.Join(o.Dir, k.name)
-	if len(k.vars) > 0 && os.Getenv(k.vars[0].name) != "" {
+	if s.elsewhere = len(k.vars) > 0 && os.Getenv(k.vars[0].name) != ""; s.elsewhere {
 		return s
 	}
 	begin := time.Now()

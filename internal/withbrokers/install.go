@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/flowcheck/flowcheck/internal/testbroker"
 )
@@ -191,10 +192,13 @@ func programs(remedy string, names ...string) error {
 	return nil
 }
 
-// command runs a program to its end; what it printed is told only when it fails.
+// command runs a program to its end; what it printed is told only when it fails. At an interrupt it is asked to end,
+// so that a package is not left half installed.
 func command(ctx context.Context, env []string, args ...string) error {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), env...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 30 * time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
 	}

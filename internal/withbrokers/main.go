@@ -1,10 +1,11 @@
 // Command withbrokers runs a command with real brokers beside it:
 //
-//	go run ./internal/withbrokers [-only kafka,rabbitmq,ministack,elasticmq,mariadb,postgres] [-systems N] -- CMD ARGS…
+//	go run ./internal/withbrokers [-only kafka,rabbitmq,ministack,elasticmq,mariadb,postgres,chromium] [-systems N] -- CMD ARGS…
+//	go run ./internal/withbrokers [-only …] -install
 //
 // It installs what is missing where it may, starts the brokers on free ports of 127.0.0.1, puts their addresses
 // into the command's environment (see package testbroker), runs the command, stops the brokers, and exits with the
-// command's code. A broker whose address the environment already has is not started.
+// command's code. A broker whose address the environment already has is not started. With -install it only installs.
 //
 // What could not be started is named before and after the command, with the way out; its tests are then skipped.
 // With FLOWCHECK_NO_SKIP=1 it is an error.
@@ -36,27 +37,30 @@ func main() {
 
 // run is the whole program; its own words go to log.
 func run(ctx context.Context, args []string, log io.Writer) int {
-	wanted, options, cmd, err := parse(args, log)
+	o, err := parse(args, log)
 	if err != nil {
 		fmt.Fprintln(log, "withbrokers:", err)
 		return 2
 	}
-	options.Home = testbroker.Home()
-	if err := os.MkdirAll(options.Home, 0o755); err != nil {
+	o.servers.Home = testbroker.Home()
+	if err := os.MkdirAll(o.servers.Home, 0o755); err != nil {
 		fmt.Fprintln(log, "withbrokers:", err)
 		return 1
 	}
-	if options.Dir, err = os.MkdirTemp("", "flowcheck-brokers-"); err != nil {
+	if o.install {
+		return install(ctx, o, log)
+	}
+	if o.servers.Dir, err = os.MkdirTemp("", "flowcheck-brokers-"); err != nil {
 		fmt.Fprintln(log, "withbrokers:", err)
 		return 1
 	}
-	defer os.RemoveAll(options.Dir)
+	defer os.RemoveAll(o.servers.Dir)
 
-	all := startAll(ctx, wanted, options)
+	all := startAll(ctx, o.wanted, o.servers)
 	tell(log, all)
 	code := 1
-	if complete(all) || (os.Getenv(testbroker.EnvNoSkip) != "1" && ctx.Err() == nil) {
-		code = runCommand(ctx, cmd, append(environment(all), testbroker.EnvHome+"="+options.Home), log)
+	if mayGoOn(ctx, all) {
+		code = runCommand(ctx, o.command, append(environment(all), testbroker.EnvHome+"="+o.servers.Home), log)
 	}
 	begin := time.Now()
 	for _, err := range stopAll(all) {
@@ -69,27 +73,52 @@ func run(ctx context.Context, args []string, log io.Writer) int {
 	return code
 }
 
-// parse reads the arguments: the brokers wanted and the command.
-func parse(args []string, log io.Writer) (wanted []kind, o testbroker.Options, cmd []string, err error) {
+// install installs the kinds side by side, and starts none.
+func install(ctx context.Context, o options, log io.Writer) int {
+	for i := range o.wanted {
+		o.wanted[i].start = nil
+	}
+	all := startAll(ctx, o.wanted, o.servers)
+	tell(log, all)
+	switch {
+	case ctx.Err() != nil:
+		return 130
+	case !mayGoOn(ctx, all):
+		return 1
+	}
+	return 0
+}
+
+// options are what the arguments say.
+type options struct {
+	wanted  []kind
+	servers testbroker.Options
+	install bool
+	command []string
+}
+
+func parse(args []string, log io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("withbrokers", flag.ContinueOnError)
 	flags.SetOutput(log)
 	only := flags.String("only", "", "the brokers to start, separated by commas; all if empty")
-	flags.IntVar(&o.Systems, "systems", 1, "how many systems under test Kafka has a listener for, each behind a proxy of its own")
+	flags.IntVar(&o.servers.Systems, "systems", 1, "how many systems under test Kafka has a listener for, each behind a proxy of its own")
+	flags.BoolVar(&o.install, "install", false, "install the brokers and start none")
 	if err := flags.Parse(args); err != nil {
-		return nil, o, nil, err
+		return o, err
 	}
-	if flags.NArg() == 0 {
-		return nil, o, nil, errors.New("no command: withbrokers [-only kafka,…] -- CMD ARGS…")
+	o.command = flags.Args()
+	if o.install == (len(o.command) > 0) {
+		return o, errors.New("a command or -install: withbrokers [-only kafka,…] -- CMD ARGS…")
 	}
-	wanted = kinds()
+	o.wanted = kinds()
 	if *only != "" {
 		names := strings.Split(*only, ",")
-		wanted = slices.DeleteFunc(wanted, func(k kind) bool { return !slices.Contains(names, k.name) })
-		if len(wanted) != len(names) {
-			return nil, o, nil, fmt.Errorf("-only %s: the brokers are kafka, rabbitmq, ministack, elasticmq, mariadb, postgres, chromium", *only)
+		o.wanted = slices.DeleteFunc(o.wanted, func(k kind) bool { return !slices.Contains(names, k.name) })
+		if len(o.wanted) != len(names) {
+			return o, fmt.Errorf("-only %s: the brokers are kafka, rabbitmq, ministack, elasticmq, mariadb, postgres, chromium", *only)
 		}
 	}
-	return wanted, o, flags.Args(), nil
+	return o, nil
 }
 
 // runCommand runs the command with the brokers' addresses and returns its exit code, 130 when it was interrupted.
@@ -127,9 +156,10 @@ func environment(all []started) []string {
 	return env
 }
 
-// complete tells whether every broker wanted is there.
-func complete(all []started) bool {
-	return !slices.ContainsFunc(all, func(s started) bool { return s.err != nil })
+// mayGoOn tells whether every broker wanted is there, or may be done without.
+func mayGoOn(ctx context.Context, all []started) bool {
+	return !slices.ContainsFunc(all, func(s started) bool { return s.err != nil }) ||
+		os.Getenv(testbroker.EnvNoSkip) != "1" && ctx.Err() == nil
 }
 
 // tell prints where each broker is and how long it took.
@@ -137,10 +167,10 @@ func tell(log io.Writer, all []started) {
 	for _, s := range all {
 		switch {
 		case s.err != nil: // told by tellSkipped
+		case s.elsewhere:
+			fmt.Fprintf(log, "withbrokers: %-9s from %s\n", s.name, s.vars[0].name)
 		case s.start == nil:
 			fmt.Fprintf(log, "withbrokers: %-9s installed in %.1fs\n", s.name, s.installed.Seconds())
-		case s.broker == nil:
-			fmt.Fprintf(log, "withbrokers: %-9s from %s\n", s.name, s.vars[0].name)
 		default:
 			fmt.Fprintf(log, "withbrokers: %-9s installed in %.1fs, ready in %.1fs, process %d\n",
 				s.name, s.installed.Seconds(), s.booted.Seconds(), s.broker.Pid())

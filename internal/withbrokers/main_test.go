@@ -92,9 +92,63 @@ func TestAnInterruptEndsTheCommand(t *testing.T) {
 	}
 }
 
+// python has the bare machine make Python environments whose pip runs the script,
+// in the environment's folder bin.
+func python(t *testing.T, script string) {
+	t.Helper()
+	bare(t)
+	text := "#!/bin/sh\n/bin/mkdir -p \"$4/bin\" && printf '%s\\n' '#!/bin/sh' 'cd \"${0%/*}\"' '" + script + "' >\"$4/bin/pip\" && /bin/chmod +x \"$4/bin/pip\"\n"
+	if err := os.WriteFile(filepath.Join(os.Getenv("PATH"), "python3"), []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestInstallStartsNothing(t *testing.T) {
+	python(t, `echo "exit 1" >ministack`) // a ministack that would not start
+	t.Setenv(testbroker.EnvNoSkip, "1")
+	var log bytes.Buffer
+	if code := run(t.Context(), []string{"-only", "ministack", "-install"}, &log); code != 0 {
+		t.Errorf("code %d", code)
+	}
+	if !strings.Contains(log.String(), "withbrokers: ministack installed in ") || !exists(filepath.Join(testbroker.MinistackVenv(testbroker.Home()), "bin", "ministack")) {
+		t.Errorf("said: %s", &log)
+	}
+}
+
+func TestAnInstallationThatFails(t *testing.T) {
+	for noSkip, want := range map[string]int{"": 0, "1": 1} {
+		python(t, "echo no such package; exit 1")
+		t.Setenv(testbroker.EnvNoSkip, noSkip)
+		var log bytes.Buffer
+		if code := run(t.Context(), []string{"-only", "ministack", "-install"}, &log); code != want {
+			t.Errorf("code %d, want %d", code, want)
+		}
+		if !strings.Contains(log.String(), "NO MINISTACK") || !strings.Contains(log.String(), "no such package") {
+			t.Errorf("said: %s", &log)
+		}
+	}
+}
+
+func TestAnInterruptEndsAnInstallation(t *testing.T) {
+	python(t, `/bin/sleep 60 & trap ": >ended; kill $!; exit 3" TERM; : >begun; wait`)
+	ctx, interrupt := context.WithCancel(t.Context())
+	code := make(chan int)
+	go func() { code <- run(ctx, []string{"-only", "ministack", "-install"}, &bytes.Buffer{}) }()
+	bin := filepath.Join(testbroker.MinistackVenv(testbroker.Home()), "bin")
+	until(t, func() bool { return exists(filepath.Join(bin, "begun")) })
+	interrupt()
+	if got := <-code; got != 130 {
+		t.Errorf("code %d", got)
+	}
+	if !exists(filepath.Join(bin, "ended")) {
+		t.Error("it was not asked to end")
+	}
+}
+
 func TestBadArguments(t *testing.T) {
 	for want, args := range map[string][]string{
-		"no command":                      {"-only", "kafka"},
+		"a command or -install":           {"-only", "kafka"},
+		"a command or -install: ":         {"-install", "--", "sh"},
 		"-only redis: the brokers are":    {"-only", "redis", "--", "sh"},
 		"flag provided but not defined":   {"-skip", "--", "sh"},
 		"-only kafka,kafka: the brokers ": {"-only", "kafka,kafka", "--", "sh"},

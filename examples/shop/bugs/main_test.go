@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/flowcheck/flowcheck/examples/shop"
 	"github.com/flowcheck/flowcheck/examples/shop/wire"
 	"github.com/flowcheck/flowcheck/internal/testbroker"
+	"github.com/flowcheck/flowcheck/internal/testprogram"
 )
 
 // TestEveryBugIsFound runs the whole matrix on the real brokers: the correct
@@ -37,13 +37,7 @@ func newTrial(t *testing.T) trial {
 	t.Setenv("AWS_ACCESS_KEY_ID", "test")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-	program := filepath.Join(t.TempDir(), "flowcheck")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/flowcheck/flowcheck/cmd/flowcheck")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		t.Fatal(err)
-	}
-	return trial{program: program, flows: "..", env: env}
+	return trial{program: testprogram.Build(t), flows: "..", env: env}
 }
 
 // binary are the formats that the whole shop's flow file needs where the shop

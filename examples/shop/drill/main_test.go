@@ -1,13 +1,11 @@
 package main
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/flowcheck/flowcheck/examples/shop"
 	"github.com/flowcheck/flowcheck/internal/testbroker"
+	"github.com/flowcheck/flowcheck/internal/testprogram"
 )
 
 // TestDrill replays the orders of the correct shop onto itself and onto the shop
@@ -17,19 +15,13 @@ func TestDrill(t *testing.T) {
 		t.Skip("real brokers")
 	}
 	testbroker.Alone(t, testbroker.Kafka(t), "shop")
-	dir := t.TempDir()
 	d := drill{
-		program: filepath.Join(dir, "flowcheck"), flows: "..", dir: dir,
+		program: testprogram.Build(t), flows: "..", dir: t.TempDir(),
 		env: shop.Environment{Kafka: testbroker.Kafka(t), Rabbit: testbroker.RabbitMQ(t), AWSEndpoint: testbroker.Ministack(t)},
 	}
 	t.Setenv("AWS_ACCESS_KEY_ID", "test")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", d.program, "github.com/flowcheck/flowcheck/cmd/flowcheck")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		t.Fatal(err)
-	}
 	if err := d.record(t.Context(), "mail"); err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/flowcheck/flowcheck/internal/testbroker"
+	"github.com/flowcheck/flowcheck/internal/testprogram"
 )
 
 // TestSlice runs a bug that a seed chooses, with the scenario or probe that must find
@@ -21,13 +20,7 @@ func TestSlice(t *testing.T) {
 	testbroker.RabbitMQ(t)
 	testbroker.Ministack(t)
 	testbroker.Alone(t, kafka, "shop")
-	dir := t.TempDir()
-	program, results := filepath.Join(dir, "flowcheck"), filepath.Join(dir, "results.jsonl")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "github.com/flowcheck/flowcheck/cmd/flowcheck")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		t.Fatal(err)
-	}
+	program, results := testprogram.Build(t), filepath.Join(t.TempDir(), "results.jsonl")
 	err := command(t.Context(), []string{
 		"run", "-flowcheck", program, "-flows", "..", "-results", results, "-slice", "-sample", "1", "-rounds", "1", "-stretch", "5",
 	})
