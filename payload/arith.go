@@ -11,13 +11,18 @@ import (
 // is larger is nil.
 const maxDigits = 1000
 
-// Add returns a+b. Integers and Numbers are added exactly, whatever their size;
-// with a Float the sum is a Float. It is nil for what is no number, and where
-// the sum is not finite.
+// Add returns a+b, in decimals: 0.1+0.2 is 0.3. Integers and Numbers are added
+// exactly, whatever their size; with a Float a sum of more than floatDigits digits
+// is the nearest Float. It is nil for what is no number, and where the sum is not
+// finite.
 func Add(a, b Value) Value {
 	if a.kind == Int && b.kind == Int {
 		if sum := a.Int() + b.Int(); (sum > a.Int()) == (b.Int() > 0) {
 			return OfInt(sum)
+		}
+	} else if x, y, ok := smallPair(a, b); ok {
+		if sum, ok := x.add(y); ok {
+			return OfFloat(sum)
 		}
 	}
 	return arithmetic(a, b,
@@ -34,30 +39,42 @@ func Multiply(a, b Value) Value {
 		if x, y := a.Int(), b.Int(); x == 0 || x*y/x == y {
 			return OfInt(x * y)
 		}
+	} else if x, y, ok := smallPair(a, b); ok {
+		if product, ok := x.multiply(y); ok {
+			return OfFloat(product)
+		}
 	}
 	return arithmetic(a, b,
 		func(x, y float64) float64 { return x * y },
 		func(x, y scaled) scaled { return scaled{new(big.Int).Mul(x.n, y.n), x.exp + y.exp} })
 }
 
-// Divide returns a/b, always a Float; nil for division by 0.
+// Divide returns a/b, the Float nearest to the quotient of the decimals; nil for
+// division by 0.
 func Divide(a, b Value) Value {
-	if a.kind == Int && b.kind == Int && exactFloat(a) && exactFloat(b) || a.kind == Float || b.kind == Float {
-		x, ok1 := ToFloat(a)
-		y, ok2 := ToFloat(b)
-		if !ok1 || !ok2 || y == 0 {
-			return Value{}
-		}
-		return finite(x / y)
+	if a.kind == Int && b.kind == Int && exactFloat(a) && exactFloat(b) {
+		return divideFloats(a, b)
 	}
 	x, ok1 := scaledOf(a)
 	y, ok2 := scaledOf(b)
-	if !ok1 || !ok2 || y.n.Sign() == 0 {
+	switch {
+	case (a.kind == Float || b.kind == Float) && !(ok1 && ok2):
+		return divideFloats(a, b)
+	case !ok1 || !ok2 || y.n.Sign() == 0:
 		return Value{}
 	}
 	x, y = x.sameScale(y)
 	f, _ := new(big.Rat).SetFrac(x.n, y.n).Float64()
 	return finite(f)
+}
+
+func divideFloats(a, b Value) Value {
+	x, ok1 := ToFloat(a)
+	y, ok2 := ToFloat(b)
+	if !ok1 || !ok2 || y == 0 {
+		return Value{}
+	}
+	return finite(x / y)
 }
 
 // Remainder returns a%b of two integers, with the sign of a; nil for b = 0 and
@@ -134,20 +151,116 @@ func Truncate(v Value) Value {
 }
 
 func arithmetic(a, b Value, floats func(x, y float64) float64, exact func(x, y scaled) scaled) Value {
-	if a.kind == Float || b.kind == Float {
-		x, ok1 := ToFloat(a)
-		y, ok2 := ToFloat(b)
-		if !ok1 || !ok2 {
-			return Value{}
-		}
-		return finite(floats(x, y))
-	}
 	x, ok1 := scaledOf(a)
 	y, ok2 := scaledOf(b)
-	if !ok1 || !ok2 {
+	withFloat := a.kind == Float || b.kind == Float
+	switch {
+	case ok1 && ok2 && withFloat:
+		return exact(x, y).rounded()
+	case ok1 && ok2:
+		return exact(x, y).value()
+	case withFloat:
+		x, ok1 := ToFloat(a)
+		y, ok2 := ToFloat(b)
+		if ok1 && ok2 {
+			return finite(floats(x, y))
+		}
+	}
+	return Value{}
+}
+
+// floatDigits is how many digits arithmetic with a Float keeps: those of
+// decimal128 (IEEE 754).
+const floatDigits = 34
+
+// rounded is value for what was reckoned with a Float.
+func (s scaled) rounded() Value {
+	text := s.n.String()
+	f, err := strconv.ParseFloat(text+"e"+strconv.Itoa(s.exp), 64)
+	if err != nil {
 		return Value{}
 	}
-	return exact(x, y).value()
+	if digits := strings.Trim(text, "-0"); len(digits) > floatDigits {
+		return OfFloat(f)
+	}
+	if v := s.value(); v.kind == Number {
+		return v
+	}
+	return OfFloat(f)
+}
+
+// small is n / 10^scale, to reckon with without allocations: scale is at most 15,
+// and so many digits n has at most.
+type small struct {
+	n     int64
+	scale int
+}
+
+const smallDigits = 15
+
+var powers = [...]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+
+// smallPair is two numbers of which one at least is a Float.
+func smallPair(a, b Value) (x, y small, ok bool) {
+	if a.kind != Float && b.kind != Float {
+		return x, y, false
+	}
+	if x, ok = smallOf(a); ok {
+		y, ok = smallOf(b)
+	}
+	return x, y, ok
+}
+
+func smallOf(v Value) (s small, ok bool) {
+	if v.kind == Int {
+		return small{n: v.Int()}, v.Int() < powers[smallDigits] && v.Int() > -powers[smallDigits]
+	}
+	var buf [64]byte
+	d, ok := decimalOf(v, buf[:0])
+	if !ok {
+		return small{}, false
+	}
+	for _, c := range d.digits {
+		if s.n >= powers[smallDigits-1] {
+			return small{}, false
+		}
+		s.n = s.n*10 + int64(c-'0')
+	}
+	if s.scale = len(d.digits) - d.exp; s.scale < 0 || s.scale > smallDigits {
+		return small{}, len(d.digits) == 0
+	}
+	if d.neg {
+		s.n = -s.n
+	}
+	return s, true
+}
+
+func (s small) add(t small) (sum float64, ok bool) {
+	if s.scale < t.scale {
+		s, t = t, s
+	}
+	up := powers[s.scale-t.scale]
+	if scaled := t.n * up; scaled/up == t.n && scaled < powers[smallDigits] && scaled > -powers[smallDigits] {
+		return small{s.n + scaled, s.scale}.float()
+	}
+	return 0, false
+}
+
+func (s small) multiply(t small) (product float64, ok bool) {
+	n := s.n * t.n
+	if s.n != 0 && n/s.n != t.n || s.scale+t.scale > smallDigits {
+		return 0, false
+	}
+	return small{n, s.scale + t.scale}.float()
+}
+
+// float is the Float that is written as s: so few digits have one, and both
+// operands of the division are exact.
+func (s small) float() (f float64, ok bool) {
+	if s.n >= powers[smallDigits] || s.n <= -powers[smallDigits] {
+		return 0, false
+	}
+	return float64(s.n) / float64(powers[s.scale]), true
 }
 
 func finite(f float64) Value {

@@ -24,7 +24,19 @@ func TestArithmetic(t *testing.T) {
 		{"big-big", Add(n("18446744073709551616"), n("-18446744073709551615")), i(1), Int},
 		{"exact decimals", Add(n("0.1234567890123456789"), i(1)), n("1.1234567890123456789"), Number},
 		{"small decimals", Add(n("0.0000000000000000000001234567"), i(0)), n("1.234567e-22"), Float},
-		{"number and float", Add(n("18446744073709551616"), f(0.5)), f(18446744073709551616), Float},
+		{"number and float", Add(n("18446744073709551616"), f(0.5)), n("18446744073709551616.5"), Number},
+		{"0.1+0.2", Add(f(0.1), f(0.2)), f(0.3), Float},
+		{"0.3-0.1", Add(f(0.3), f(-0.1)), f(0.2), Float},
+		{"0.3*3", Multiply(f(0.3), i(3)), f(0.9), Float},
+		{"0.3/3", Divide(f(0.3), i(3)), f(0.1), Float},
+		{"0.1*0.1", Multiply(f(0.1), f(0.1)), f(0.01), Float},
+		{"0.5+0.5", Add(f(0.5), f(0.5)), f(1), Float},
+		{"0.1+-0.1", Add(f(0.1), f(-0.1)), f(0), Float},
+		{"1e300+1", Add(f(1e300), i(1)), f(1e300), Float},
+		{"many digits", Multiply(f(1.234567890123456), f(1.234567890123456)), n("1.524157875323881726870921383936"), Number},
+		{"more digits than are kept", Multiply(n("1.234567890123456789012345"), f(1.234567890123457)), f(1.524157875323884), Float},
+		{"with infinity", Add(f(math.Inf(1)), f(1)), Value{}, Nil},
+		{"with NaN", Multiply(f(math.NaN()), f(0.5)), Value{}, Nil},
 		{"infinite", Add(f(math.MaxFloat64), f(math.MaxFloat64)), Value{}, Nil},
 		{"text", Add(i(1), OfString("1")), Value{}, Nil},
 		{"too many digits", Add(n("1e5000"), i(1)), Value{}, Nil},
@@ -97,4 +109,38 @@ func TestIntegersAreExact(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Decimals of a few digits are reckoned as math/big does, whichever kind they are
+// kept as.
+func TestDecimalsAreExact(t *testing.T) {
+	decimal := rapid.StringMatching(`-?(0|[1-9][0-9]{0,11})(\.[0-9]{1,8})?`)
+	rapid.Check(t, func(t *rapid.T) {
+		one, two := decimal.Draw(t, "x"), decimal.Draw(t, "y")
+		x, _ := new(big.Rat).SetString(one)
+		y, _ := new(big.Rat).SetString(two)
+		a, b := ParseNumber(one), ParseNumber(two)
+		same := func(op string, got Value, want *big.Rat) {
+			if !Equal(got, ParseNumber(want.FloatString(20))) {
+				t.Fatalf("%s %s %s = %s, want %s", one, op, two, Plain(got), want.FloatString(20))
+			}
+		}
+		same("+", Add(a, b), new(big.Rat).Add(x, y))
+		same("*", Multiply(a, b), new(big.Rat).Mul(x, y))
+		same("-", Add(a, Negate(b)), new(big.Rat).Sub(x, y))
+		if y.Sign() != 0 {
+			f, _ := new(big.Rat).Quo(x, y).Float64()
+			if got := Divide(a, b); got.Float() != f {
+				t.Fatalf("%s / %s = %s, want %g", one, two, Plain(got), f)
+			}
+		}
+	})
+}
+
+func BenchmarkAddFloats(b *testing.B) {
+	x, y := OfFloat(19.99), OfFloat(0.01)
+	b.ReportAllocs()
+	for b.Loop() {
+		Add(x, y)
+	}
 }

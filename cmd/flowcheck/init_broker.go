@@ -80,7 +80,10 @@ func (d *draft) login(s asyncapi.Server, broker string) string {
 		oauth = fmt.Sprintf("%s, sasl: { token-url: %s, client-id: %s, client-secret: %s }",
 			encrypted, quoted(s.TokenURL), secret("CLIENT_ID"), secret("CLIENT_SECRET"))
 	}
-	family, _, _ := strings.Cut(strings.TrimSuffix(protocol, "s"), "-") // kafka-secure, amqps
+	family, _, _ := strings.Cut(protocol, "-") // kafka-secure
+	if s.Login != "X509" {
+		family = strings.TrimSuffix(family, "s")
+	}
 	settings := map[string]string{
 		"kafka plain":        encrypted + ", sasl: PLAIN" + password,
 		"kafka scramSha256":  encrypted + ", sasl: SCRAM-SHA-256" + password,
@@ -89,7 +92,7 @@ func (d *draft) login(s asyncapi.Server, broker string) string {
 		"kafka X509":         certificate,
 		"kafka oauth2":       oauth,
 		"amqp userPassword":  password,
-		"amqp X509":          certificate + ", sasl: EXTERNAL",
+		"amqps X509":         certificate + ", sasl: EXTERNAL",
 		"amqp oauth2":        oauth,
 	}[family+" "+s.Login]
 	if settings == "" && s.Login != "" {
