@@ -151,7 +151,28 @@ func campaign(t *testing.T, r *rig, journal int64) {
 	if a.Flows[0].Chains.Total != chains || fmt.Sprint(a.Flows[0].Chains) != fmt.Sprint(b.Flows[0].Chains) {
 		t.Errorf("undisturbed %+v, with %d crashes %+v", a.Flows[0].Chains, crashes, b.Flows[0].Chains)
 	}
+	for _, dir := range []string{r.state, state} {
+		if n := counted(findings(t, dir)); n.Total != chains {
+			t.Errorf("the lines of the findings file count %+v, of %d chains", n, chains)
+		}
+	}
+	if n, m := counted(findings(t, r.state)), counted(findings(t, state)); n != m {
+		t.Errorf("undisturbed %+v, with %d crashes %+v", n, crashes, m)
+	}
 	t.Logf("%d crashes, %d findings", crashes, len(want))
+}
+
+// counted are the chains that all lines together tell of.
+func counted(all []shadow.Record) (sum shadow.Tally) {
+	for i := range all {
+		if c := all[i].Chains; c != nil {
+			sum.Total += c.Total
+			sum.Pass += c.Pass
+			sum.Fail += c.Fail
+			sum.Unknown += c.Unknown
+		}
+	}
+	return sum
 }
 
 // quietFor reports whether nothing is open any more.

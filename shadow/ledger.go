@@ -27,6 +27,7 @@ type account struct {
 	findings int
 	unknowns int
 	reasons  []Record
+	chains   *Tally // what the last line says of all chains
 }
 
 // maxStanding bounds the findings and the reasons that a summary has whole.
@@ -181,7 +182,17 @@ func (l *ledger) count(r *Record) {
 		if len(a.reasons) < maxStanding {
 			a.reasons = append(a.reasons, *r)
 		}
+	case EventChains:
+		a.chains = r.All
 	}
+}
+
+// counted is how many chains of the flow had closed by the last line; nil where
+// none tells.
+func (l *ledger) counted(flow string) *Tally {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.account(flow).chains
 }
 
 // fresh reports whether the record says what the ledger does not say yet.

@@ -38,8 +38,11 @@ type Record struct {
 	Timeline []Moment `json:"timeline,omitempty"`
 	// Reason is why something is unknown.
 	Reason string `json:"reason,omitempty"`
-	// Chains are counted by an EventChains.
+	// Chains are counted by an EventChains: those of which no line before has told.
+	// One that is judged anew moves from one number to another, so that a number may
+	// be below zero. All are those that have closed since the journal began.
 	Chains *Tally `json:"chains,omitempty"`
+	All    *Tally `json:"all,omitempty"`
 }
 
 // Place is where a message is.

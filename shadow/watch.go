@@ -43,8 +43,7 @@ type watch struct {
 	replaying bool
 	waits     []bool  // by channel: messages may have waited for the tap
 	counted   []int64 // by channel: what earlier taps had counted, where a tap counts its messages
-	tally     Tally
-	tallied   time.Time
+	counting  counting
 	marked    []time.Time // by channel: when the journal last had a word of its tap
 	trimming  chan trimmed
 	looked    time.Time // when it was last asked whether the journal can be trimmed
@@ -112,6 +111,9 @@ func (w *watch) open() error {
 	live.Started = w.journal.manifest.Started
 	w.live = flows.NewLive(w.flow, live)
 	if !w.journal.resumed() {
+		if err = w.counting.resume(w.journal, nil, w.live.Stats()); err != nil {
+			return err
+		}
 		w.writer, err = startWriter(w.journal)
 		return err
 	}
@@ -121,8 +123,11 @@ func (w *watch) open() error {
 	}
 	w.replaying = false
 	w.counted = w.journal.places.counted(w.flow)
-	w.writer, err = startWriter(w.journal)
 	stats := w.live.Stats()
+	if err = w.counting.resume(w.journal, w.ledger.counted(w.flow.Name), stats); err != nil {
+		return err
+	}
+	w.writer, err = startWriter(w.journal)
 	w.log.Info("resumed", "kept", stats.Kept, "open", stats.Open, "alive", w.journal.alive)
 	return err
 }
@@ -314,16 +319,7 @@ func (w *watch) sweep() {
 
 // tell is given the judgements of the Live.
 func (w *watch) tell(j *flows.Judgement) {
-	if j.Closed && !j.Again && !w.replaying {
-		w.tally.Total++
-		switch j.State {
-		case flows.Pass:
-			w.tally.Pass++
-		case flows.Fail:
-			w.tally.Fail++
-		case flows.NotKnown:
-			w.tally.Unknown++
-		}
+	if j.Closed && !j.Again && !w.replaying && w.counting.first() {
 		for _, watcher := range w.cfg.Watchers {
 			watcher.Closed(w.flow.Name, j)
 		}
@@ -356,12 +352,14 @@ func (w *watch) disown(j *flows.Judgement) {
 
 // count puts the chains that have closed lately among the records.
 func (w *watch) count(now time.Time, all bool) {
-	if w.tally.Total == 0 || !all && now.Sub(w.tallied) < tallyEvery {
-		return
+	chains := w.live.Stats().Chains
+	if err := w.counting.note(chains); err != nil && w.err == nil {
+		w.err = err
 	}
-	tally := w.tally
-	w.tally, w.tallied = Tally{}, now
-	w.pending = append(w.pending, Record{Time: now, Event: EventChains, Flow: w.flow.Name, Chains: &tally})
+	if r := w.counting.line(chains, now, all); r != nil {
+		r.Flow = w.flow.Name
+		w.pending = append(w.pending, *r)
+	}
 }
 
 // flush tells what is new.
@@ -429,6 +427,9 @@ func (w *watch) close() {
 		}
 		w.count(w.cfg.Now(), true)
 		w.flush()
+	}
+	if err := w.counting.close(); err != nil && w.err == nil {
+		w.err = err
 	}
 	w.final = w.live.Stats()
 	if w.journal != nil {

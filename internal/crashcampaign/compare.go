@@ -18,6 +18,7 @@ type told struct {
 	stands  map[string]string // by id
 	twice   int               // told while they stood already
 	unknown map[string]string
+	chains  int // that have closed, by all lines together
 }
 
 // read reads what a shadow has told so far.
@@ -34,10 +35,14 @@ func (s *shadow) read() (*told, error) {
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
-		var r struct{ Event, ID, Kind, Chain, Step, Rule, Reason string }
+		var r struct {
+			Event, ID, Kind, Chain, Step, Rule, Reason string
+			Chains                                     struct{ Total int }
+		}
 		if json.Unmarshal(lines.Bytes(), &r) != nil {
 			continue // the last line, which is being written
 		}
+		t.chains += r.Chains.Total
 		switch r.Event {
 		case "finding":
 			if t.stands[r.ID] != "" {
@@ -62,11 +67,11 @@ func compare(ctx context.Context, calm, victim *shadow, l *load) error {
 		if a, err = calm.read(); err == nil {
 			b, err = victim.read()
 		}
-		return err == nil && len(a.stands) >= l.faults && same(a.stands, b.stands) && same(a.unknown, b.unknown), err
+		return err == nil && len(a.stands) >= l.faults && same(a.stands, b.stands) && same(a.unknown, b.unknown) && a.chains == b.chains && b.chains >= l.chains, err
 	})
 	if a != nil && b != nil {
-		fmt.Printf("%d chains with a fault; left alone: %d findings stand, %d unknowns; killed: %d and %d; told twice: %d and %d\n",
-			l.faults, len(a.stands), len(a.unknown), len(b.stands), len(b.unknown), a.twice, b.twice)
+		fmt.Printf("%d chains with a fault; left alone: %d chains counted, %d findings stand, %d unknowns; killed: %d, %d and %d; told twice: %d and %d\n",
+			l.faults, a.chains, len(a.stands), len(a.unknown), b.chains, len(b.stands), len(b.unknown), a.twice, b.twice)
 		only("left alone", a.stands, b.stands)
 		only("killed", b.stands, a.stands)
 		only("unknown, left alone", a.unknown, b.unknown)
