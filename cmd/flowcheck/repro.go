@@ -97,7 +97,7 @@ func (r *repro) one(ctx context.Context, s *flows.ScenarioResult, probe string) 
 	case err != nil:
 		return nil, errors.Join(err, os.Remove(out.Flow))
 	case len(flow.Scenarios) != 1:
-		return nil, errors.Join(errors.New("the files that its flow file uses have scenarios, too: move them into the flow file"), os.Remove(out.Flow))
+		return nil, errors.Join(fmt.Errorf("it has %d scenarios, not one", len(flow.Scenarios)), os.Remove(out.Flow))
 	}
 	for _, all := range []bool{false, true} {
 		if err := r.extract(s.Mark, probe, out.Recording, all); err != nil {

@@ -17,24 +17,28 @@ import (
 // from and to are the places of the file and of what is made of it: relative paths
 // are rewritten.
 func alone(text []byte, from, to string, mark *message.Mark, probe string) ([]byte, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	doc, err := document(text, from)
+	if err != nil {
 		return nil, err
 	}
-	if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 {
-		return nil, fmt.Errorf("%s is no map", from)
+	if whole, err := document(text, from); err != nil {
+		return nil, err
+	} else if err := inline(whole.Content[0], filepath.Dir(from), map[string]bool{}); err != nil {
+		return nil, err
+	} else if scenariosOf(whole) > scenariosOf(doc) {
+		doc = whole // else it goes on using those files
 	}
 	root := doc.Content[0]
 	list := valueOf(root, "scenarios")
 	if list == nil {
-		return nil, fmt.Errorf("%s has no scenarios of its own", from)
+		return nil, fmt.Errorf("%s has no scenarios", from)
 	}
 	at := slices.IndexFunc(list.Content, func(n *yaml.Node) bool {
 		name := valueOf(n, "name")
 		return name != nil && name.Value == mark.Name
 	})
 	if at < 0 {
-		return nil, fmt.Errorf("%s has no scenario %q: it stands in a file that it uses", from, mark.Name)
+		return nil, fmt.Errorf("%s has no scenario %q", from, mark.Name)
 	}
 	one := list.Content[at]
 	list.Content = []*yaml.Node{one}
@@ -50,10 +54,85 @@ func alone(text []byte, from, to string, mark *message.Mark, probe string) ([]by
 	if err != nil {
 		return nil, err
 	}
-	if err := d.Dump(&doc); err != nil {
+	if err := d.Dump(doc); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), d.Close()
+}
+
+// document parses a flow file: its content is one map.
+func document(text []byte, name string) (*yaml.Node, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return nil, err
+	}
+	if doc.Kind != yaml.DocumentNode || len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("%s is no map", name)
+	}
+	return &doc, nil
+}
+
+func scenariosOf(doc *yaml.Node) int {
+	if list := valueOf(doc.Content[0], "scenarios"); list != nil {
+		return len(list.Content)
+	}
+	return 0
+}
+
+// inline puts what the files under use: define behind what the file in the folder
+// does, each once, as it is when they are loaded.
+func inline(root *yaml.Node, folder string, read map[string]bool) error {
+	use := valueOf(root, "use")
+	if use == nil {
+		return nil
+	}
+	paths := use.Content
+	if use.Kind == yaml.ScalarNode {
+		paths = []*yaml.Node{use}
+	}
+	if err := put(root, "use", nil, false); err != nil {
+		return err
+	}
+	for _, u := range paths {
+		path := filepath.Join(folder, filepath.FromSlash(u.Value))
+		if read[path] {
+			continue
+		}
+		read[path] = true
+		text, err := readBounded(path)
+		if err != nil {
+			return err
+		}
+		used, err := document(text, path)
+		if err != nil {
+			return err
+		}
+		if err := inline(used.Content[0], filepath.Dir(path), read); err != nil {
+			return err
+		}
+		move(used.Content[0], filepath.Dir(path), folder, false)
+		if err := addTo(root, used.Content[0], path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addTo adds what a used file defines.
+func addTo(root, used *yaml.Node, path string) error {
+	for i := 0; i+1 < len(used.Content); i += 2 {
+		key, value := used.Content[i], used.Content[i+1]
+		have := valueOf(root, key.Value)
+		switch {
+		case have == nil:
+			root.Content = append(root.Content, key, value)
+		case have.Kind == value.Kind && (have.Kind == yaml.MappingNode || have.Kind == yaml.SequenceNode):
+			have.Content = append(have.Content, value.Content...)
+		case key.Value != "flowcheck":
+			return fmt.Errorf("%s of %s cannot be added to that of the flow file, which is written otherwise: move it there", key.Value, path)
+		}
+	}
+	return nil
 }
 
 // valueOf is the value of a key of a map; nil where it has none.
