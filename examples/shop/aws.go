@@ -186,7 +186,7 @@ func (m *awsMails) poll(ctx context.Context) polled {
 }
 
 func (m *awsMails) handle(ctx context.Context, msg *types.Message, handle func(context.Context, Mail) bool) {
-	mail := Mail{Attributes: map[string]string{}, Body: []byte(aws.ToString(msg.Body))}
+	mail := Mail{ID: aws.ToString(msg.MessageId), Attributes: map[string]string{}, Body: []byte(aws.ToString(msg.Body))}
 	for name, value := range msg.MessageAttributes {
 		mail.Attributes[name] = aws.ToString(value.StringValue)
 	}

@@ -88,6 +88,8 @@ const (
 	bugMailerNoDedup   = "mailer-no-dedup"
 	bugLostUpdate      = "lost-update"
 	bugVersionAgain    = "version-applied-again"
+	bugArrivalWins     = "last-arrival-wins"
+	bugMailerByQueueID = "dedup-by-queue-id"
 
 	bugSwallowed        = "swallowed-exception"
 	bugBlocked          = "blocked-partition"
@@ -156,6 +158,8 @@ var Bugs = []Bug{
 	{Name: bugMailerNoDedup, In: inMailer, Flow: "mail", Probe: "duplicate", Kind: "not-idempotent", About: "the mailer writes a letter for each copy of a mail"},
 	{Name: bugLostUpdate, In: inProfiles, Flow: "profiles", Probe: "late", Kind: "not-idempotent", About: "an old change overwrites a newer one"},
 	{Name: bugVersionAgain, In: inProfiles, Flow: "profiles", Probe: "duplicate", Kind: "not-idempotent", About: "a change is applied again where its version is known already"},
+	{Name: bugArrivalWins, In: inProfiles, Flow: "profiles", Probe: "reorder", Kind: "out-of-order", About: "of two changes the one that came last wins, each applied once"},
+	{Name: bugMailerByQueueID, In: inMailer, Flow: "mail", Probe: "duplicate", Kind: "not-idempotent", About: "the mailer knows a mail again by the id that SQS gave it, not by its own"},
 
 	{Name: bugSwallowed, In: inBilling, Flow: "billing", Probe: "poison", Kind: "missing", About: "billing logs an order that it cannot read, and goes on"},
 	{Name: bugBlocked, In: inBilling, Flow: "billing", Probe: "poison", Kind: "missing", About: "billing tries an order that it cannot read for ever"},

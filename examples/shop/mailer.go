@@ -43,9 +43,13 @@ func (s *Shop) mailer(ctx context.Context, m Mail) bool {
 	if s.has(bugMailerAcksFirst) && s.pause(ctx, time.Second) != nil {
 		return true
 	}
+	name := in.name()
+	if s.has(bugMailerByQueueID) {
+		name = "mailer " + m.ID
+	}
 	rows := s.db.update(func(t *tx) {
-		if t.state(in.name(), remembered) == "" || s.has(bugMailerNoDedup) {
-			t.note(in.name(), stateDone)
+		if t.state(name, remembered) == "" || s.has(bugMailerNoDedup) {
+			t.note(name, stateDone)
 			t.send(written(in))
 		}
 	})

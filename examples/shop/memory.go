@@ -167,7 +167,7 @@ func (m *memoryMails) receive(ctx context.Context, handle func(context.Context, 
 		if err != nil {
 			return err
 		}
-		mail := Mail{Attributes: map[string]string{}, Body: r.Payload}
+		mail := Mail{ID: r.ID, Attributes: map[string]string{}, Body: r.Payload}
 		for _, h := range r.Headers {
 			mail.Attributes[h.Name], _ = h.Value.(string)
 		}

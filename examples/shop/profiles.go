@@ -3,6 +3,7 @@ package shop
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -12,6 +13,9 @@ type address struct {
 	Version int    `json:"version"`
 	Address string `json:"address"`
 }
+
+// name is what a change is known by.
+func (a *address) name() string { return fmt.Sprintf("profiles %s/%d", a.Account, a.Version) }
 
 // profile is a message on the topic profiles: what the shop holds for true now.
 type profile struct {
@@ -36,6 +40,10 @@ func (s *Shop) profile(ctx context.Context, r *record) error {
 	}
 	rows := s.db.update(func(t *tx) {
 		newer := a.Version > t.versions[a.Account]
+		if s.has(bugArrivalWins) {
+			newer = t.state(a.name(), remembered) == ""
+			t.note(a.name(), stateDone)
+		}
 		repeated := a.Version == t.versions[a.Account] && s.has(bugVersionAgain)
 		if newer || repeated || s.has(bugLostUpdate) {
 			s.apply(t, a)

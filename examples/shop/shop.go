@@ -131,7 +131,8 @@ type TaskConsumer struct {
 
 // Mail is a message on SNS or SQS.
 type Mail struct {
-	// ID is the attribute message-id.
+	// ID is the attribute message-id of what is published, and SQS's id of what is
+	// received.
 	ID string
 	// Group and DedupID are for FIFO topics alone.
 	Group, DedupID string
