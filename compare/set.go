@@ -3,6 +3,7 @@ package compare
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"github.com/flowcheck/flowcheck/correlate"
@@ -130,11 +131,26 @@ func (s *Set) Judged(j flows.Judged) {
 		c.IDs[i] = correlate.ID{Name: id.Name, Value: strings.Clone(id.Value)}
 	}
 	c.Name = firstID(c.IDs)
-	c.messages = s.room(len(j.Entries))
+	c.messages = s.room(len(j.Entries))[:0]
 	for i, e := range j.Entries {
-		c.messages[i] = held{time: e.Time, seen: e.Seen, number: uint32(e.Seq), step: e.Step, channel: e.Channel, producer: e.Producer}
+		if s.flow.Channels[e.Channel].Redelivered(j.Entries[:i], e) {
+			continue
+		}
+		c.messages = append(c.messages, held{time: e.Time, seen: e.Seen, number: uint32(e.Seq), step: e.Step, channel: e.Channel, producer: e.Producer})
 	}
 	s.chains = append(s.chains, c)
+}
+
+// Without takes messages out of the chains, by their numbers: what was sent by hand
+// in the middle of a chain says nothing of the system.
+func (s *Set) Without(numbers map[int]bool) {
+	if len(numbers) == 0 {
+		return
+	}
+	for i := range s.chains {
+		c := &s.chains[i]
+		c.messages = slices.DeleteFunc(c.messages, func(m held) bool { return numbers[int(m.number)] })
+	}
 }
 
 // firstID is the smallest value of the first name.

@@ -20,6 +20,9 @@ type AuditConfig struct {
 	// Probes keeps whole messages, so that what probes set off can be compared, and
 	// a report can show them.
 	Probes bool
+	// Traffic judges every chain as traffic: what a run sent and expected, or a probe
+	// did, says nothing.
+	Traffic bool
 	// MaxChains, MaxEntries (of a chain) and MaxKeys (of a rule) bound the memory; 0
 	// is a default.
 	MaxChains, MaxEntries, MaxKeys int
@@ -240,14 +243,23 @@ func (a *Audit) mark(m *message.Mark) {
 		a.horizon.End = correlate.InstantOf(m.Seen)
 		a.horizon.EndDecides = a.cfg.Mode != "shadow"
 		a.ended = true
-	case message.MarkScenario:
-		a.addScenario(m)
-	case message.MarkProbe:
-		a.addProbe(m)
+	case message.MarkScenario, message.MarkProbe:
+		a.ownMark(m)
 	case message.MarkSchema:
 		a.flow.learn(m, 0)
 	default:
 		a.tapMark(m)
+	}
+}
+
+// ownMark notes what a run did.
+func (a *Audit) ownMark(m *message.Mark) {
+	switch {
+	case a.cfg.Traffic:
+	case m.Kind == message.MarkScenario:
+		a.addScenario(m)
+	default:
+		a.addProbe(m)
 	}
 }
 

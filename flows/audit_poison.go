@@ -108,7 +108,7 @@ func (a *Audit) lettersOf(p *poison) []*letter {
 		origin := e.Detail != nil && p.Position.Kind == message.PartitionOffset && e.Detail.OriginAt == p.Position &&
 			e.Detail.Origin >= 0 && a.sameAddress(p.Channel, int(e.Detail.Origin))
 		named := len(id) > 0 && (bytes.Contains(l.payload, id) || bytes.Contains(l.key, id) || strings.Contains(l.headers, p.As))
-		if origin || named || digestOf(e) == p.Digest {
+		if origin || named || EntryDigest(e) == p.Digest {
 			all = append(all, l)
 		}
 	}
@@ -196,7 +196,7 @@ func (p *probeReport) poisonFinding(t *attempt, kind Kind, l *letter) Finding {
 // for nothing.
 func (a *Audit) alteredLetter(x *poison, l *letter) string {
 	ch := &a.flow.Channels[l.entry.Channel]
-	same := digestOf(&l.entry) == x.Digest
+	same := EntryDigest(&l.entry) == x.Digest
 	if d := l.entry.Detail; !same && d != nil && ch.intake.original != nil {
 		same = slices.ContainsFunc(d.Payloads, func(h uint64) bool { return hexOf(h) == x.Digest })
 	}

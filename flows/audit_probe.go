@@ -103,7 +103,8 @@ func Digest(data []byte) string {
 
 func hexOf(hash uint64) string { return strconv.FormatUint(hash, 16) }
 
-func digestOf(e *correlate.Entry) string {
+// EntryDigest is the Digest of the message that the entry is of.
+func EntryDigest(e *correlate.Entry) string {
 	if e.Tombstone {
 		return "tombstone"
 	}
@@ -172,7 +173,7 @@ func (a *Audit) recognise(c *correlate.Chain, t *attempt, extra map[uint64]bool)
 				j = len(c.Entries) - 1 - n
 			}
 			e := &c.Entries[j]
-			if _, known := extra[e.Seq]; known || seen[e.Channel] || !a.sameAddress(p.Channel, int(e.Channel)) || digestOf(e) != p.Digest {
+			if _, known := extra[e.Seq]; known || seen[e.Channel] || !a.sameAddress(p.Channel, int(e.Channel)) || EntryDigest(e) != p.Digest {
 				continue
 			}
 			extra[e.Seq], seen[e.Channel] = p.Extra, true

@@ -7,7 +7,6 @@ import (
 
 	"github.com/flowcheck/flowcheck/correlate"
 	"github.com/flowcheck/flowcheck/message"
-	"github.com/flowcheck/flowcheck/payload"
 )
 
 // scenarioRun is one trigger of a scenario: what was sent, and what came of it.
@@ -41,7 +40,7 @@ func (a *Audit) addScenario(m *message.Mark) {
 // newRun notes a chain that is to be judged for a scenario.
 func (a *Audit) newRun(m *message.Mark) *scenarioRun {
 	a.cfg.OwnOnly = true
-	s := &scenarioRun{mark: m, order: len(a.flow.Scenarios), kase: Case{payload.FromAny(m.Case)}}
+	s := &scenarioRun{mark: m, order: len(a.flow.Scenarios), kase: CaseOf(m.Case)}
 	for i := range a.flow.Scenarios {
 		if a.flow.Scenarios[i].Name == m.Name {
 			s.scenario, s.order = &a.flow.Scenarios[i], i

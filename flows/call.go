@@ -99,6 +99,9 @@ func (s *Scenario) Begins(id string, kase Case) (*Call, error) {
 	return s.call.make(scenarioFrame(id, kase.value))
 }
 
+// HealCalled is how a probe's mark says that it called the scenario's heal.
+const HealCalled = "heal was called"
+
 // Heal is the call that makes the system take again what it dead-lettered; nil
 // where the file has none.
 func (s *Scenario) Heal(id string, kase Case) (*Call, error) {

@@ -53,6 +53,15 @@ func (j *judge) leaveOut(s int) {
 	o.all = kept
 }
 
+// Redelivered reports whether e is a further copy of an earlier message of the
+// channel, which the channel allows: it is no message more.
+func (ch *Channel) Redelivered(earlier []*correlate.Entry, e *correlate.Entry) bool {
+	if ch.Redeliveries == RedeliveriesJudged {
+		return false
+	}
+	return slices.ContainsFunc(earlier, func(o *correlate.Entry) bool { return o.Channel == e.Channel && ch.redelivery(o, e) })
+}
+
 // redelivered reports whether e is a further copy of an earlier message that the
 // channel allows.
 func (ch *Channel) redelivered(earlier []*correlate.Entry, e *correlate.Entry) bool {

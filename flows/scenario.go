@@ -40,6 +40,9 @@ type Scenario struct {
 // Case is a value of `case`: one run of a scenario. The zero Case is none.
 type Case struct{ value payload.Value }
 
+// CaseOf is the case that a mark tells of, in JSON types.
+func CaseOf(data map[string]any) Case { return Case{payload.FromAny(data)} }
+
 // Data is the case as JSON has it; nil for none.
 func (c Case) Data() map[string]any {
 	data, _ := payload.ToAny(c.value).(map[string]any)
@@ -163,6 +166,7 @@ func (in *intake) identity(t *Trigger) (map[string]string, int16) {
 			o.Properties[name] = v
 		}
 	}
+	in.reduced.reset()
 	m, mine := in.read(t.Channel, in.flow.Masked(o))
 	if !mine || m.Entry.Step == correlate.NoStep {
 		return nil, correlate.NoStep

@@ -1,6 +1,12 @@
 package flows
 
-import "github.com/flowcheck/flowcheck/correlate"
+import (
+	"slices"
+	"time"
+
+	"github.com/flowcheck/flowcheck/correlate"
+	"github.com/flowcheck/flowcheck/message"
+)
 
 // Teller says of messages that are to be sent what an audit would take them for.
 // It is for one goroutine.
@@ -33,4 +39,20 @@ func (t *Teller) Tell(m *Trigger) Told {
 		told.Others = append(told.Others, id.Value)
 	}
 	return told
+}
+
+// Reads are all ids in a message that may be no step; mine is false where the
+// channel's `when` says that it is not the flow's.
+func (t *Teller) Reads(m *Trigger) (ids []string, mine bool) {
+	ch := &t.in.flow.Channels[m.Channel]
+	o := &message.Observation{Message: m.Message, Channel: ch.Name, Seen: time.Unix(0, 0)}
+	t.in.reduced.reset()
+	of, mine := t.in.read(m.Channel, t.in.flow.Masked(o))
+	if !mine {
+		return nil, false
+	}
+	for _, id := range slices.Concat(of.IDs, of.Listed, of.Loose) {
+		ids = append(ids, id.Value)
+	}
+	return ids, true
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/message"
 )
 
@@ -126,8 +127,22 @@ func (r *Renamer) shaped(id string, from int) string {
 // other values, or one in a body that is no text.
 func (p *Plan) Rewrite(r *Renamer) error {
 	teller := p.Flow.Teller()
+	known := p.known()
+	for i := range p.Heals {
+		p.Heals[i].ID = r.New(p.Heals[i].ID)
+	}
 	for i := range p.Shipments {
 		s := &p.Shipments[i]
+		if s.Chain == Alone {
+			ids := s.mentions(teller, known)
+			if err := s.rewrite(r, ids); err != nil {
+				return err
+			}
+			for _, id := range ids {
+				s.Rewritten = append(s.Rewritten, Rewritten{id, r.New(id)})
+			}
+			continue
+		}
 		before := teller.Tell(&s.Trigger)
 		ids := slices.Concat(p.Chains[s.Chain].IDs, before.Others)
 		for _, v := range before.IDs {
@@ -147,6 +162,53 @@ func (p *Plan) Rewrite(r *Renamer) error {
 		}
 	}
 	return nil
+}
+
+// known are the ids of all chains.
+func (p *Plan) known() map[string]bool {
+	all := map[string]bool{}
+	if p.Alone == 0 {
+		return all
+	}
+	for i := range p.Chains {
+		for _, id := range p.Chains[i].IDs {
+			all[id] = true
+			for _, part := range Parts(id) {
+				all[part] = true
+			}
+		}
+	}
+	return all
+}
+
+// words are what an id in a text may be.
+var words = regexp.MustCompile(`[0-9A-Za-z]+(?:[-_.:/][0-9A-Za-z]+)*`)
+
+// mentions are the ids in a message of no chain: its own, if it can be read, and
+// those of chains that stand in its key, headers or text.
+func (s *Shipment) mentions(teller *flows.Teller, known map[string]bool) []string {
+	var all []string
+	look := func(text string) {
+		for _, word := range append(words.FindAllString(text, -1), text) {
+			if known[word] {
+				all = append(all, word)
+			}
+		}
+	}
+	ids, _ := teller.Reads(&s.Trigger)
+	for _, id := range ids {
+		all = append(all, append(Parts(id), id)...)
+	}
+	look(string(s.Message.Key))
+	look(string(s.Message.Payload))
+	for _, h := range s.Message.Headers {
+		if text, ok := h.Value.(string); ok {
+			look(text)
+		}
+	}
+	all = slices.DeleteFunc(all, func(id string) bool { return len(id) < shortest })
+	slices.Sort(all)
+	return slices.Clip(slices.Compact(all))
 }
 
 func sameID(a, b string) bool { return strings.EqualFold(a, b) }
@@ -244,6 +306,9 @@ func (p *Plan) Known() {
 	teller := p.Flow.Teller()
 	for i := range p.Shipments {
 		s := &p.Shipments[i]
+		if s.Chain == Alone {
+			continue
+		}
 		c := &p.Chains[s.Chain]
 		if c.Known == nil {
 			c.Known = map[string]string{}
@@ -261,6 +326,7 @@ func (p *Plan) Copy() *Plan {
 	own := *p
 	own.Shipments = slices.Clone(p.Shipments)
 	own.Chains = slices.Clone(p.Chains)
+	own.Heals = slices.Clone(p.Heals)
 	for i := range own.Shipments {
 		s := &own.Shipments[i]
 		s.Message = (&message.Observation{Message: s.Message}).Clone().Message

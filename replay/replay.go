@@ -37,14 +37,26 @@ type Shipment struct {
 	flows.Trigger
 	// Number is its place among the messages of the recording, from 1.
 	Number int
-	// Chain is the index in Plan.Chains.
+	// Chain is the index in Plan.Chains, Alone for a message of no chain, such as one
+	// that nobody can read.
 	Chain int
 	// At is when the recording had it, not before the one ahead of it in its
 	// partition or queue.
 	At time.Time
 	// Lane is equal for messages whose order has to be kept.
 	Lane uint64
+	// Mid says that it was sent in the middle of a chain, to see what comes of it.
+	Mid bool
+	// Of a message of no chain: key and payload as they were recorded, and its ids.
+	Was       message.Message
+	Rewritten []Rewritten
 }
+
+// Rewritten is an id that was given another value.
+type Rewritten struct{ Old, Fresh string }
+
+// Alone is the Chain of a message that is of none.
+const Alone = -1
 
 // Chain is a chain of the recording that is set off again.
 type Chain struct {
@@ -61,10 +73,20 @@ type Plan struct {
 	Flow      *flows.Flow
 	Shipments []Shipment
 	Chains    []Chain
+	// Heals are called between the messages, by At.
+	Heals []Heal
 	// Begun are chains of the recording without a trigger: they began before it.
 	Begun int
-	// Skipped counts the messages of the chosen steps that are in no chain.
-	Skipped int
+	// Alone counts the messages of no chain.
+	Alone int
+}
+
+// Heal is the call of a scenario's heal.
+type Heal struct {
+	At       time.Time // in the recording
+	Scenario *flows.Scenario
+	ID       string // the fresh id of the scenario's instance
+	Case     flows.Case
 }
 
 // Planner chooses the messages to be sent: Judged is given the chains of the
@@ -72,15 +94,26 @@ type Plan struct {
 type Planner struct {
 	flow  *flows.Flow
 	steps map[int]bool
-	plan  Plan
-	wants map[int]int // the chain of a message, by its number
-	read  int
-	last  map[string]time.Time // by partition or queue
+	// outside are the channels, by index, on which nothing but what begins a chain
+	// comes: all of it is sent.
+	outside map[int]bool
+	teller  *flows.Teller
+	extras  map[sentKey]int // see Marked
+	replays map[string]*message.Mark
+	mid     map[int]bool // the numbers of extras
+	seen    map[place]int64
+	plan    Plan
+	wants   map[int]int // the chain of a message, by its number
+	read    int
+	last    map[string]time.Time // by partition or queue
 }
 
 // NewPlanner sends the steps that are named; none are those that follow none.
 func NewPlanner(f *flows.Flow, steps []string) (*Planner, error) {
-	p := &Planner{flow: f, steps: map[int]bool{}, plan: Plan{Flow: f}, wants: map[int]int{}, last: map[string]time.Time{}}
+	p := &Planner{
+		flow: f, steps: map[int]bool{}, outside: map[int]bool{}, teller: f.Teller(), extras: map[sentKey]int{}, replays: map[string]*message.Mark{}, mid: map[int]bool{}, seen: map[place]int64{},
+		plan: Plan{Flow: f}, wants: map[int]int{}, last: map[string]time.Time{},
+	}
 	for _, name := range steps {
 		i := slices.IndexFunc(f.Steps, func(s flows.Step) bool { return s.Name == name })
 		if i < 0 {
@@ -94,6 +127,7 @@ func NewPlanner(f *flows.Flow, steps []string) (*Planner, error) {
 	}
 	if len(steps) == 0 {
 		p.begin()
+		p.findOutside()
 	}
 	return p, nil
 }
@@ -148,17 +182,11 @@ func (p *Planner) Steps() map[int]bool {
 // Judged notes a chain of the recording. It is an AuditConfig.Judged.
 func (p *Planner) Judged(j flows.Judged) {
 	chain := len(p.plan.Chains)
-	originals := map[int16]bool{} // a copy is sent where its original is not
-	for _, e := range j.Entries {
-		originals[e.Step] = originals[e.Step] || !e.Copy
+	wanted := p.wanted(j.Entries)
+	for _, seq := range wanted {
+		p.wants[seq] = chain
 	}
-	found := false
-	for _, e := range j.Entries {
-		if e.Step >= 0 && p.steps[int(e.Step)] && !(e.Copy && originals[e.Step]) {
-			p.wants[int(e.Seq)], found = chain, true
-		}
-	}
-	if !found {
+	if len(wanted) == 0 {
 		p.plan.Begun++
 		return
 	}
@@ -180,15 +208,22 @@ func (p *Planner) Judged(j flows.Judged) {
 // judged.
 func (p *Planner) Take(o *message.Observation) {
 	p.read++
-	chain, ok := p.wants[p.read]
-	if !ok {
-		return
-	}
 	channel := slices.IndexFunc(p.flow.Channels, func(c flows.Channel) bool { return c.Name == o.Channel })
 	if channel < 0 {
 		return
 	}
-	s := Shipment{Trigger: p.flow.Resent(channel, o.Clone()), Number: p.read, Chain: chain, At: p.at(o)}
+	chain, ok := p.wants[p.read]
+	if !ok && !p.alone(channel, o) {
+		return
+	}
+	if !ok {
+		chain = Alone
+		p.plan.Alone++
+	}
+	s := Shipment{Trigger: p.flow.Resent(channel, o.Clone()), Number: p.read, Chain: chain, At: p.at(o), Mid: p.mid[p.read]}
+	if !ok {
+		s.Was = message.Message{Key: s.Message.Key, Payload: s.Message.Payload}
+	}
 	s.Message.Headers = deadletter.Strip(s.Message.Headers)
 	s.Message.Headers = slices.DeleteFunc(s.Message.Headers, func(h message.Header) bool {
 		return strings.EqualFold(h.Name, HeaderRun) || strings.EqualFold(h.Name, HeaderOrigin)

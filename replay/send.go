@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/message"
 )
 
@@ -26,6 +27,12 @@ type Sender struct {
 	// State, if not nil, keeps what has been sent.
 	State *State
 	Now   func() time.Time
+	// Call, if not nil, makes the calls of the plan. Before it, and before a message
+	// in the middle of a chain, Await and AwaitHeal, if not nil, wait until the chain
+	// has come so far.
+	Call      func(context.Context, *flows.Call) error
+	Await     func(context.Context, *Shipment)
+	AwaitHeal func(context.Context, *Heal)
 
 	sent     atomic.Int64
 	fallback atomic.Int64
@@ -90,6 +97,7 @@ func (s *Sender) deal(ctx context.Context, lanes []chan *Shipment, stop context.
 	clock := newClock(s.Now)
 	n := 0
 	var first time.Time
+	heals := s.Plan.Heals
 	for i := range s.Plan.Shipments {
 		one := &s.Plan.Shipments[i]
 		if s.State.Has(one.Number) {
@@ -102,7 +110,14 @@ func (s *Sender) deal(ctx context.Context, lanes []chan *Shipment, stop context.
 			return
 		}
 		n++
-		if s.enqueue(ctx, one, stop) {
+		for len(heals) > 0 && heals[0].At.Before(one.At) {
+			if err := s.heal(ctx, &heals[0]); err != nil {
+				stop(err)
+				return
+			}
+			heals = heals[1:]
+		}
+		if !one.Mid && s.enqueue(ctx, one, stop) {
 			continue
 		}
 		select {
@@ -111,6 +126,24 @@ func (s *Sender) deal(ctx context.Context, lanes []chan *Shipment, stop context.
 			return
 		}
 	}
+}
+
+// heal makes a call of the plan.
+func (s *Sender) heal(ctx context.Context, h *Heal) error {
+	if s.Call == nil {
+		return nil
+	}
+	if s.AwaitHeal != nil {
+		s.AwaitHeal(ctx, h)
+	}
+	c, err := h.Scenario.Heal(h.ID, h.Case)
+	if err == nil && c != nil {
+		err = s.Call(ctx, c)
+	}
+	if err != nil {
+		return fmt.Errorf("heal, which the recorded run called: %w", err)
+	}
+	return nil
 }
 
 // enqueue hands a message to a broker that keeps the order by itself; false where
@@ -183,6 +216,9 @@ func (s *Sender) enqueue(ctx context.Context, one *Shipment, stop context.Cancel
 // work sends what comes to a lane, until an error.
 func (s *Sender) work(ctx context.Context, lane <-chan *Shipment, stop context.CancelCauseFunc) {
 	for one := range lane {
+		if one.Mid && s.Await != nil {
+			s.Await(ctx, one)
+		}
 		if ctx.Err() != nil {
 			continue
 		}

@@ -29,6 +29,8 @@ type State struct {
 	begun map[int]bool // true: acknowledged
 	ended bool
 	err   error
+
+	earlier map[int]bool // what begun held when the file was opened
 }
 
 // StateHeader is the first line: which replay it is.
@@ -95,6 +97,10 @@ func (s *State) read(want StateHeader) error {
 	for lines.Scan() {
 		s.line(lines.Bytes())
 	}
+	s.earlier = make(map[int]bool, len(s.begun))
+	for n := range s.begun {
+		s.earlier[n] = true
+	}
 	if err := s.file.Truncate(int64(len(whole))); err != nil {
 		return err
 	}
@@ -124,6 +130,9 @@ func (s *State) Has(number int) bool {
 	_, has := s.begun[number]
 	return has
 }
+
+// Earlier reports whether an earlier process has sent the message, or may have.
+func (s *State) Earlier(number int) bool { return s != nil && s.earlier[number] }
 
 // Counts are the messages that were sent, and those of which it is not known.
 func (s *State) Counts() (sent, doubtful int) {

@@ -46,7 +46,7 @@ func (r *runner) replay(ctx context.Context, s *sending) error {
 		if _, err := call.Do(ctx, heal); err != nil {
 			return fmt.Errorf("heal: %w", err)
 		}
-		s.marks = append(s.marks, r.actMark(in, "heal was called"))
+		s.marks = append(s.marks, r.actMark(in, flows.HealCalled))
 	}
 	for i := range in.try.letters {
 		t := &in.try.letters[i]

@@ -13,6 +13,7 @@ import (
 	"github.com/flowcheck/flowcheck/message"
 	"github.com/flowcheck/flowcheck/replay"
 	"github.com/flowcheck/flowcheck/scenarios"
+	"github.com/flowcheck/flowcheck/scenarios/call"
 )
 
 // exercise is a replay on a connected system.
@@ -21,14 +22,29 @@ type exercise struct {
 	app    *app
 	drill  *scenarios.Drill
 	sender *replay.Sender
+	come   *arrivals
 	whole  bool // a report shows whole messages
 }
 
 // side is a view of the taps with the set that grows beside it.
 type side struct {
 	*scenarios.View
-	set    *compare.Set
+	set     *compare.Set
+	letters *compare.Letters
+	// mid and own are the numbers and the places of what was sent in the middle of
+	// chains.
+	mid map[int]bool
+	own map[flows.Evidence]bool
+	// sent is how many of them were sent by fingerprint, alike what came of those.
+	sent   sendings
+	alike  map[uint64][]sighted
 	result *flows.Result
+}
+
+// sighted is a message that a tap saw: its number, and its place.
+type sighted struct {
+	number int
+	at     flows.Evidence
 }
 
 // drill connects, arms the taps, and carries the replay out.
@@ -52,7 +68,13 @@ func (a *app) drill(ctx context.Context, d *replaying) (result *flows.Result, er
 	}
 	e := &exercise{replaying: d, app: a, whole: d.reports.whole(), sender: &replay.Sender{
 		Plan: d.plan, Publishers: sys.publishers, Channels: sys.channels, Pace: d.pace, State: d.state, Run: d.run, Now: a.now,
+		Call: func(ctx context.Context, c *flows.Call) error {
+			_, err := call.Do(ctx, c)
+			return err
+		},
 	}}
+	e.come = newArrivals(d.flow, d.plan)
+	e.sender.Await, e.sender.AwaitHeal = e.come.shipment, e.come.heal
 	if d.flags.plain {
 		e.sender.Run = ""
 	}
@@ -112,7 +134,21 @@ func (d *replaying) otherTarget(ctx context.Context, sys *system) error {
 func (e *exercise) newSide() *side {
 	set := compare.NewSet(e.flow, e.was.names)
 	audit := flows.NewAudit(e.flow, flows.AuditConfig{Mode: "replay", Started: e.drill.Started(), OwnOnly: true, Probes: e.whole, Judged: set.Judged})
-	return &side{View: &scenarios.View{Audit: audit, Take: set.Take}, set: set}
+	letters := compare.NewLetters(e.flow)
+	s := &side{set: set, letters: letters, mid: map[int]bool{}, own: map[flows.Evidence]bool{}, alike: map[uint64][]sighted{}}
+	s.sent = e.sendings(func(s *replay.Shipment) bool { return s.Mid })
+	n := 0
+	take := func(o *message.Observation) {
+		set.Take(o)
+		letters.Take(o)
+		e.come.take(o)
+		n++
+		if k := o.Fingerprint(); s.sent[k] > 0 {
+			s.alike[k] = append(s.alike[k], sighted{n, flows.Evidence{Channel: o.Channel, Position: o.Position}})
+		}
+	}
+	s.View = &scenarios.View{Audit: audit, Take: take}
+	return s
 }
 
 // end judges what the side has seen.
@@ -121,6 +157,11 @@ func (s *side) end(mark *message.Mark) {
 		s.Audit.Add(message.Event{Mark: mark})
 	}
 	s.result = s.Audit.Result()
+	for k, all := range s.alike { // of messages that are alike, what was sent is the last
+		for _, one := range all[max(0, len(all)-s.sent[k]):] {
+			s.mid[one.number], s.own[one.at] = true, true
+		}
+	}
 }
 
 // known are the ids of the chains that are judged.
@@ -146,12 +187,15 @@ func (e *exercise) carryOut(ctx context.Context) (*flows.Result, error) {
 		return nil, err
 	}
 	now.end(end)
+	e.addLone(now)
+	e.was.set.Without(e.planner.Mid())
+	now.set.Without(now.mid)
 	cfg := compare.Config{
 		Flow: e.flow, Was: e.was.set, Now: now.set, Slower: e.flags.slower, WasName: filepath.Base(e.recording), NowName: "the replay",
 		Only: func(c *compare.Chain) bool { return e.was.sent[c.Name] }, Steps: e.planner.Steps(), Renamed: func(v string) string { return v },
 	}
 	if e.flags.ids == "fresh" {
-		cfg.Renamed = replay.NewRenamer(e.run).New
+		cfg.Renamed = renamed(replay.NewRenamer(e.run))
 	}
 	var effects []flows.Finding
 	if e.flags.twice && stopped == nil {
@@ -168,7 +212,7 @@ func (e *exercise) carryOut(ctx context.Context) (*flows.Result, error) {
 	if err := e.drill.End(end); err != nil {
 		return nil, err
 	}
-	merged := merge(now.result, &cfg)
+	merged := merge(now, &cfg, e.was)
 	merged.Findings = append(merged.Findings, effects...)
 	e.conclude(merged, stopped)
 	return merged, nil
@@ -176,7 +220,7 @@ func (e *exercise) carryOut(ctx context.Context) (*flows.Result, error) {
 
 // secondTime sends the same once more.
 func (e *exercise) secondTime(ctx context.Context, doubled *side) (*message.Mark, error, error) {
-	own := e.ownAgain()
+	own := e.sendings(func(*replay.Shipment) bool { return true })
 	doubled.Skip = own.is
 	again := &replay.Sender{
 		Plan: e.plan, Publishers: e.sender.Publishers, Channels: e.sender.Channels, Pace: e.pace, Run: e.sender.Run, Now: e.app.now,

@@ -26,12 +26,18 @@ type past struct {
 	names  *compare.Names
 	set    *compare.Set
 	sent   map[string]bool // the chains that are set off again, by name
+	found  *flows.Result   // by the flow
+	// letters are the dead letters; those of no chain belong to messages sent alone.
+	letters *compare.Letters
 }
 
 // planReplay reads the recording and prepares what is to be sent.
 func (a *app) planReplay(ctx context.Context, d *replaying) error {
 	names := compare.NewNames()
-	d.was = &past{names: names, set: compare.NewSet(d.flow, names), sent: map[string]bool{}}
+	d.was = &past{names: names, set: compare.NewSet(d.flow, names), sent: map[string]bool{}, letters: compare.NewLetters(d.flow)}
+	if err := a.readSent(d); err != nil {
+		return err
+	}
 	err := a.reading(d.recording, d.flow, func(r *message.Reader) error {
 		d.was.header = r.Header()
 		return a.readPast(ctx, d, r)
@@ -63,29 +69,54 @@ func (a *app) planReplay(ctx context.Context, d *replaying) error {
 func (a *app) readPast(ctx context.Context, d *replaying, r *message.Reader) error {
 	set := d.was.set
 	audit := flows.NewAudit(d.flow, flows.AuditConfig{
-		Mode: "verify", Started: r.Header().Started, Probes: r.Header().Probes,
+		Mode: "verify", Started: r.Header().Started, Probes: r.Header().Probes, Traffic: true,
 		Judged: func(j flows.Judged) { set.Judged(j); d.planner.Judged(j) },
 	})
 	err := feed.Both(ctx, r, audit, &feed.Beside{Scanner: set.Scanner, AddPage: set.AddPage})
 	if err = a.whole(d.recording, err); err != nil {
 		return err
 	}
-	audit.Result()
+	d.was.found = audit.Result()
 	return fits(d.flow, set)
+}
+
+// readSent reads what the recorded run sent by itself, if probes were asked for.
+func (a *app) readSent(d *replaying) error {
+	return a.eachPast(d, func(h *message.RecordingHeader) bool { return h.Probes }, func(e *message.Event) {
+		if e.Mark != nil {
+			d.planner.Marked(e.Mark)
+		}
+	})
 }
 
 // readTriggers reads the recording once more, for the messages to be sent.
 func (a *app) readTriggers(d *replaying) error {
+	return a.eachPast(d, func(*message.RecordingHeader) bool { return true }, func(e *message.Event) {
+		if e.Observation != nil {
+			d.planner.Take(e.Observation)
+			d.was.letters.Take(e.Observation)
+		}
+	})
+}
+
+// eachPast reads the recording, if its header is to be read on.
+func (a *app) eachPast(d *replaying, on func(*message.RecordingHeader) bool, take func(*message.Event)) error {
 	in, closeInput, err := a.openRecording(d.recording)
 	if err != nil {
 		return input(err)
 	}
 	defer closeInput()
 	r, err := message.NewReader(in)
+	if err == nil {
+		h := r.Header()
+		if !on(&h) {
+			return nil
+		}
+	}
 	for err == nil {
 		var e message.Event
-		if e, err = r.Next(); err == nil && e.Observation != nil {
-			d.planner.Take(e.Observation)
+		if e, err = r.Next(); err == nil {
+			take(&e)
 		}
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, message.ErrCut) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -139,7 +170,7 @@ func (d *replaying) prepare(a *app) error {
 	d.plan.Known()
 	earlier := map[int]bool{}
 	for i := range d.plan.Shipments {
-		if s := &d.plan.Shipments[i]; d.state.Has(s.Number) {
+		if s := &d.plan.Shipments[i]; s.Chain != replay.Alone && d.state.Has(s.Number) {
 			earlier[s.Chain] = true
 		}
 	}
@@ -204,6 +235,9 @@ func (a *app) printReplay(d *replaying) error {
 		return err
 	}
 	fmt.Fprintf(a.out, "\nchains    %d set off again, %d of the recording have no trigger in it\n", len(d.plan.Chains), d.plan.Begun)
+	if d.plan.Alone > 0 {
+		fmt.Fprintf(a.out, "alone     %s of no chain: nobody can read them, or they are no step\n", count(d.plan.Alone, "message"))
+	}
 	ids := "as recorded"
 	if d.flags.ids == "fresh" {
 		ids = "fresh"

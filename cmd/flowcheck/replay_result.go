@@ -13,8 +13,11 @@ import (
 
 // merge puts what the flow says and what the comparison says into one result. Its
 // chains have the names that they have now.
-func merge(now *flows.Result, cfg *compare.Config) *flows.Result {
-	names := renamedChains(cfg)
+func merge(side *side, cfg *compare.Config, was *past) *flows.Result {
+	now, names := side.result, renamedChains(cfg)
+	if n := asBefore(side, was.found, names); n > 0 {
+		now.Warnings = append(now.Warnings, fmt.Sprintf("%s of the flow are no change: the recording's chains have them as well, as verify tells", count(n, "finding")))
+	}
 	alias(cfg.Was, cfg.Now, cfg.Renamed)
 	if cfg.Again != nil {
 		alias(cfg.Was, cfg.Again, cfg.AgainRenamed)
@@ -128,10 +131,13 @@ func (e *exercise) effects(once, twice *side) []flows.Finding {
 // no doing of the system's.
 type sendings map[uint64]int
 
-func (e *exercise) ownAgain() sendings {
+func (e *exercise) sendings(which func(*replay.Shipment) bool) sendings {
 	own := sendings{}
 	for i := range e.plan.Shipments {
 		s := &e.plan.Shipments[i]
+		if !which(s) {
+			continue
+		}
 		o := &message.Observation{Message: s.Message, Channel: e.flow.Channels[s.Channel].Name}
 		own[e.flow.Masked(o).Fingerprint()]++
 	}

@@ -7,6 +7,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,9 @@ import (
 	"github.com/flowcheck/flowcheck/examples/shop"
 )
 
+// dayProbes are what happens on the day that is recorded beside the scenarios.
+const dayProbes = "duplicate,same-key,conflict,redeliver,late,reorder,poison,replay"
+
 // runTimeout bounds one run of flowcheck.
 const runTimeout = 2 * time.Minute
 
@@ -36,6 +40,8 @@ func main() {
 	flag.IntVar(&d.rounds, "rounds", 10, "how often the correct shop is replayed onto itself")
 	flag.StringVar(&d.only, "only", "", "one bug instead of all")
 	flag.StringVar(&d.flow, "flow", "", "one flow instead of all")
+	flag.StringVar(&d.dir, "keep", "", "keep the recordings in this folder")
+	flag.StringVar(&d.reports, "reports", "", "write each replay's report into this folder")
 	flag.BoolVar(&d.twice, "twice", false, "send everything twice")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -51,6 +57,7 @@ func main() {
 // drill is how flowcheck is run, and on which brokers.
 type drill struct {
 	program, flows, only, flow string
+	reports                    string
 	rounds                     int
 	twice                      bool
 	env                        shop.Environment
@@ -61,10 +68,12 @@ func (d *drill) main(ctx context.Context) (ok bool, err error) {
 	if d.env, err = shop.TestEnvironment(); err != nil {
 		return false, err
 	}
-	if d.dir, err = os.MkdirTemp("", "drill-"); err != nil {
-		return false, err
+	if d.dir == "" {
+		if d.dir, err = os.MkdirTemp("", "drill-"); err != nil {
+			return false, err
+		}
+		defer os.RemoveAll(d.dir)
 	}
-	defer os.RemoveAll(d.dir)
 	return d.all(ctx)
 }
 
@@ -119,9 +128,13 @@ func (o outcome) String() string {
 func (d *drill) recording(flow string) string { return filepath.Join(d.dir, flow+".jsonl") }
 func (d *drill) file(flow string) string      { return filepath.Join(d.flows, flow+".flow.yaml") }
 
-// record keeps what the correct shop does with the flow's scenarios.
+// record keeps what the correct shop does with the flow's scenarios and probes. A
+// recording that is there is taken as it is.
 func (d *drill) record(ctx context.Context, flow string) error {
-	out, code, err := d.inShop(ctx, "", "run", d.file(flow), "--probe", "none", "--record", d.recording(flow))
+	if _, err := os.Stat(d.recording(flow)); err == nil {
+		return nil
+	}
+	out, code, err := d.inShop(ctx, "", "run", d.file(flow), "--probe", dayProbes, "--record", d.recording(flow))
 	if err == nil && code != 0 {
 		err = fmt.Errorf("the correct shop, %s: exit code %d: %s", flow, code, out)
 	}
@@ -133,6 +146,9 @@ func (d *drill) replay(ctx context.Context, flow, bug string) (outcome, error) {
 	args := []string{"replay", d.file(flow), d.recording(flow), "--same-target", "--ids", "fresh", "--report", "json=-"}
 	if d.twice {
 		args = append(args, "--twice")
+	}
+	if d.reports != "" {
+		args = append(args, "--report", "text="+filepath.Join(d.reports, flow+"-"+cmp.Or(bug, "none")+".txt"))
 	}
 	out, code, err := d.inShop(ctx, bug, args...)
 	got := outcome{code: code}
