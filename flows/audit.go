@@ -20,6 +20,9 @@ type AuditConfig struct {
 	// Probes keeps whole messages, so that what probes set off can be compared, and
 	// a report can show them.
 	Probes bool
+	// Grace is how much longer than its deadlines each chain may take: the system is
+	// disturbed, and nothing is late in it.
+	Grace time.Duration
 	// Traffic judges every chain as traffic: what a run sent and expected, or a probe
 	// did, says nothing.
 	Traffic bool

@@ -61,7 +61,7 @@ func (a *Audit) placed(c *correlate.Chain) {
 // observeSpans has the rules of latency see the chain that was just judged; not one
 // that a probe disturbs.
 func (a *Audit) observeSpans(mine []*scenarioRun) {
-	if slices.ContainsFunc(mine, func(s *scenarioRun) bool { return s.attempt != nil && !s.attempt.plain() }) {
+	if a.cfg.Grace > 0 || slices.ContainsFunc(mine, func(s *scenarioRun) bool { return s.attempt != nil && !s.attempt.plain() }) {
 		return
 	}
 	for _, l := range a.spans {
@@ -72,7 +72,7 @@ func (a *Audit) observeSpans(mine []*scenarioRun) {
 // verdict judges a chain, given the scenarios that it is of: an outcome that
 // they ask for goes before another that the chain has as well.
 func (a *Audit) verdict(c *correlate.Chain, mine []*scenarioRun) Verdict {
-	a.judge.want, a.judge.grace = -1, 0
+	a.judge.want, a.judge.grace = -1, a.cfg.Grace
 	for _, s := range mine {
 		a.judge.want = slices.IndexFunc(a.flow.Outcomes, func(o Outcome) bool { return o.Name == s.mark.Outcome })
 		if s.attempt != nil {

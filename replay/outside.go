@@ -118,7 +118,7 @@ func (p *Planner) alone(channel int, o *message.Observation) bool {
 		return false
 	}
 	t := p.flow.Resent(channel, o)
-	if p.teller.Tell(&t).Step != int(correlate.NoStep) {
+	if told := p.teller.Tell(&t); told.Step != int(correlate.NoStep) && len(told.IDs)+len(told.Others) > 0 {
 		return false
 	}
 	_, mine := p.teller.Reads(&t)

@@ -2,13 +2,11 @@ package scenarios
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/flowcheck/flowcheck/brokers"
-	"github.com/flowcheck/flowcheck/correlate"
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/message"
 )
@@ -52,6 +50,8 @@ type Drill struct {
 	looked  time.Time
 	sending bool
 	stopped error
+	disturb disturbing
+	ctx     context.Context // of the leg: for what is done beside it
 }
 
 // drillChain is where a chain of a leg stands.
@@ -79,6 +79,10 @@ type Leg struct {
 	// Send sends everything, beside the taps; an error ends the leg early, and what
 	// has been sent is still waited for.
 	Send func(context.Context) error
+	// Disturb is done to the system meanwhile, in this order; Sent is then the share of
+	// the triggers that is sent, from 0 to 1.
+	Disturb []Disturbance
+	Sent    func() float64
 	// Limits end the sending; 0 is none.
 	Limits DrillLimits
 	// Done, if not nil, says that all that is hoped for has come; until then Patience
@@ -89,16 +93,6 @@ type Leg struct {
 	// all is quiet, the flow's timeout is waited.
 	NoEffect bool
 }
-
-// DrillLimits are how much may go wrong before a replay stops.
-type DrillLimits struct {
-	// Findings of the chains so far, Dead letters of whatever chain, and Open chains
-	// that have no verdict yet.
-	Findings, Dead, Open int
-}
-
-// ErrLimit says that a limit has ended the sending.
-var ErrLimit = errors.New("a limit was passed")
 
 // drillTick is how often a drill looks where it stands; drillPause the longest
 // time between two questions to the brokers.
@@ -159,6 +153,7 @@ func (d *Drill) Close() error { return d.r.closeTaps() }
 // ctx's or a recorder's; stopped is what ended the sending early.
 func (d *Drill) Go(ctx context.Context, leg *Leg) (end *message.Mark, stopped, err error) {
 	d.begin(leg)
+	d.ctx = ctx
 	if err := d.send(ctx); err != nil {
 		return nil, d.stopped, err
 	}
@@ -191,7 +186,7 @@ func (d *Drill) End(end *message.Mark) error {
 
 // begin has the audit of the first view know the chains of the leg.
 func (d *Drill) begin(leg *Leg) {
-	d.leg, d.stopped, d.found = leg, nil, 0
+	d.leg, d.stopped, d.found, d.disturb = leg, nil, 0, disturbing{}
 	d.chains, d.open = map[string]*drillChain{}, map[string]*drillChain{}
 	for i, ids := range leg.Chains {
 		c := &drillChain{id: fmt.Sprint(i)}
@@ -217,6 +212,7 @@ func (d *Drill) take(e message.Event) error {
 		e.Observation = d.r.cfg.Flow.Masked(timely(o))
 		d.r.lag.note(e.Observation)
 		d.last = d.r.cfg.Now()
+		d.maybeDisturb(e.Observation.Channel)
 	}
 	for _, v := range d.leg.Views {
 		if e.Observation != nil && v.Skip != nil && v.Skip(e.Observation) {
@@ -253,187 +249,10 @@ func (d *Drill) during(ctx context.Context, f func(context.Context), tick func()
 				return err
 			}
 		case <-ticker.C:
+			d.tickDisturbances()
 			tick()
 		case <-done:
 			return nil
 		}
 	}
-}
-
-// send sends while events are taken, and stops where a limit is passed.
-func (d *Drill) send(ctx context.Context) error {
-	sendCtx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var sendErr error
-	d.sending = true
-	err := d.during(sendCtx, func(ctx context.Context) { sendErr = d.leg.Send(ctx) }, func() {
-		d.look(false)
-		if passed := d.passed(); passed != "" {
-			stop(fmt.Errorf("%w: %s", ErrLimit, passed))
-		}
-	})
-	d.sending = false
-	d.last = d.r.cfg.Now()
-	switch {
-	case err != nil:
-		return err
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case sendCtx.Err() != nil:
-		d.stopped = context.Cause(sendCtx)
-	default:
-		d.stopped = sendErr
-	}
-	return nil
-}
-
-// passed tells which limit is passed.
-func (d *Drill) passed() string {
-	l := d.leg.Limits
-	over := func(n, limit int) bool { return limit > 0 && n > limit }
-	switch {
-	case over(d.found, l.Findings):
-		return fmt.Sprintf("%d findings, more than %d", d.found, l.Findings)
-	case over(d.parked, l.Dead):
-		return fmt.Sprintf("%d dead letters, more than %d", d.parked, l.Dead)
-	case over(d.begun(), l.Open):
-		return fmt.Sprintf("%d chains wait for their next step, more than %d", d.begun(), l.Open)
-	}
-	return ""
-}
-
-// begun counts the chains that have begun and are not decided.
-func (d *Drill) begun() int {
-	if d.leg.Limits.Open == 0 {
-		return 0
-	}
-	n := 0
-	for id := range d.open {
-		if d.r.audit.Wait(id, d.readTo()).Messages > 0 {
-			n++
-		}
-	}
-	return n
-}
-
-func (d *Drill) readTo() correlate.Instant { return d.r.readTo() }
-
-// maxLook bounds the undecided chains that are looked at each time; with more,
-// all are looked at once a second.
-const maxLook = 5000
-
-// look asks the audit where the chains stand: those that have grown, and with
-// all every one that is undecided.
-func (d *Drill) look(all bool) {
-	now := d.r.cfg.Now()
-	stirred, every := d.r.audit.Stirred()
-	if every && len(d.chains) <= maxLook {
-		for _, c := range d.chains {
-			d.see(c)
-		}
-	}
-	for id := range stirred {
-		if c := d.chains[id]; c != nil {
-			d.see(c)
-		}
-	}
-	if all && (len(d.open) <= maxLook || now.Sub(d.looked) > time.Second) {
-		d.looked = now
-		for _, c := range d.open {
-			d.see(c)
-		}
-	}
-	d.r.report(now)
-}
-
-// see looks where a chain stands.
-func (d *Drill) see(c *drillChain) {
-	w := d.r.audit.Wait(c.id, d.readTo())
-	d.found += w.Found - c.found
-	c.found = w.Found
-	overdue := !w.Due.Known() && !d.sending && d.r.cfg.Now().After(d.last.Add(d.r.cfg.Flow.Timeout))
-	if c.decided = w.Decided || overdue; c.decided {
-		delete(d.open, c.id)
-	} else {
-		d.open[c.id] = c
-	}
-}
-
-// wait waits until every chain is decided and the brokers, or the flow's settle,
-// say that all is quiet.
-func (d *Drill) wait(ctx context.Context) (lost []loss, err error) {
-	pause := drillTick
-	for {
-		var c catchUp
-		before := d.r.messages
-		err := d.during(ctx, func(ctx context.Context) {
-			c.started = d.r.cfg.Now()
-			c.quiet = d.r.quiet(ctx)
-			c.doubts, c.lost = d.r.catchUpAll(ctx)
-		}, func() {})
-		switch {
-		case err != nil:
-			return nil, err
-		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		case c.lost != nil:
-			return c.lost, nil
-		}
-		for range len(d.r.events) {
-			if err := d.take(<-d.r.events); err != nil {
-				return nil, err
-			}
-		}
-		d.r.watch.caughtAt = c.started
-		d.look(true)
-		if len(d.open) == 0 && d.isQuiet(&c, before) {
-			d.r.watch.judged = max(d.r.watch.judged, d.readTo())
-			return nil, nil
-		}
-		pause = min(2*pause, drillPause)
-		err = d.during(ctx, func(ctx context.Context) {
-			timer := time.NewTimer(pause)
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-			}
-		}, func() {})
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
-// isQuiet reports whether no further message is on its way.
-func (d *Drill) isQuiet(c *catchUp, before int) bool {
-	f := d.r.cfg.Flow
-	hoping := d.leg.Done != nil && !d.leg.Done()
-	if c.quiet.Known && c.quiet.Quiet && d.r.messages == before && !hoping {
-		return true
-	}
-	rest := f.Settle
-	if hoping {
-		rest = max(rest, d.leg.Patience)
-	}
-	if d.leg.NoEffect && !c.quiet.Known {
-		rest = max(rest, f.Timeout)
-	}
-	return c.started.After(d.last.Add(rest))
-}
-
-// lose ends the drill where taps are lost: what they did not deliver is a gap.
-func (d *Drill) lose(lost []loss) error {
-	for _, l := range lost {
-		for _, ch := range d.r.channelsOf(l.tap.broker) {
-			gap := &message.Mark{
-				Kind: message.MarkGap, Channel: ch.Name, Seen: d.r.cfg.Now(),
-				Reason: "the tap cannot tell how far it has read: " + l.err.Error(),
-			}
-			if err := d.take(message.Event{Mark: gap}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -18,6 +18,7 @@ type replayFlags struct {
 	flow    flowFlags
 	reports reportFlags
 	steps   []string
+	during  []string // hooks
 	ids     string
 	rate    string
 	shift   []string
@@ -82,6 +83,7 @@ func (f *replayFlags) register(cmd *cobra.Command) {
 	set.StringVar(&f.rate, "rate", "as-recorded", "how fast: as-recorded, a factor such as 2x, a number such as 100/s, or unlimited")
 	set.StringArrayVar(&f.shift, "shift", nil, "move the time at this `PATH`, such as body.placedAt, by the age of the recording; repeatable")
 	set.StringArrayVar(&f.mapped, "map", nil, "another topic, exchange or queue than the flow file's: `A=B`, repeatable")
+	set.StringSliceVar(&f.during, "during", nil, "call these of the file's hooks, such as restart, in the middle of chains: `HOOK[,HOOK]`")
 	set.StringVar(&f.state, "state", "", "keep in `FILE` what has been sent, and go on from there")
 	set.StringVar(&f.record, "record", "", "keep what the taps see in `FILE` (.jsonl or .jsonl.zst)")
 	set.Float64Var(&f.slower, "slower", 0, "a step whose 95th percentile is more than `N` times what it was has changed; 0 is no limit")
@@ -143,6 +145,9 @@ func (a *app) newReplaying(file, recording string, flags *replayFlags) (*replayi
 	}
 	if err != nil {
 		return nil, err
+	}
+	if err := flags.checkHooks(d.flow); err != nil {
+		return nil, input(err)
 	}
 	if d.planner, err = replay.NewPlanner(d.flow, flags.steps); err != nil {
 		return nil, input(fmt.Errorf("--steps: %w", err))

@@ -133,7 +133,7 @@ func (d *replaying) otherTarget(ctx context.Context, sys *system) error {
 // newSide begins an audit of the chains that are set off, and of nothing else.
 func (e *exercise) newSide() *side {
 	set := compare.NewSet(e.flow, e.was.names)
-	audit := flows.NewAudit(e.flow, flows.AuditConfig{Mode: "replay", Started: e.drill.Started(), OwnOnly: true, Probes: e.whole, Judged: set.Judged})
+	audit := flows.NewAudit(e.flow, flows.AuditConfig{Mode: "replay", Started: e.drill.Started(), OwnOnly: true, Probes: e.whole, Grace: e.grace(), Judged: set.Judged})
 	letters := compare.NewLetters(e.flow)
 	s := &side{set: set, letters: letters, mid: map[int]bool{}, own: map[flows.Evidence]bool{}, alike: map[uint64][]sighted{}}
 	s.sent = e.sendings(func(s *replay.Shipment) bool { return s.Mid })
@@ -182,11 +182,15 @@ func (e *exercise) carryOut(ctx context.Context) (*flows.Result, error) {
 	if e.flags.twice {
 		views = append(views, doubled.View)
 	}
-	end, stopped, err := e.drill.Go(ctx, &scenarios.Leg{Views: views, Chains: e.known(e.plan), Send: e.sender.Send, Limits: e.flags.limits})
+	end, stopped, err := e.drill.Go(ctx, &scenarios.Leg{
+		Views: views, Chains: e.known(e.plan), Send: e.sender.Send, Limits: e.flags.limits,
+		Disturb: e.disturbances(), Sent: func() float64 { return float64(e.sender.Sent()) / float64(len(e.plan.Shipments)) },
+	})
 	if err != nil {
 		return nil, err
 	}
 	now.end(end)
+	e.undone(now.result)
 	e.addLone(now)
 	e.was.set.Without(e.planner.Mid())
 	now.set.Without(now.mid)

@@ -41,6 +41,7 @@ func main() {
 	flag.StringVar(&d.only, "only", "", "one bug instead of all")
 	flag.StringVar(&d.flow, "flow", "", "one flow instead of all")
 	flag.StringVar(&d.dir, "keep", "", "keep the recordings in this folder")
+	flag.StringVar(&d.probes, "probes", dayProbes, "the probes that are recorded")
 	flag.StringVar(&d.reports, "reports", "", "write each replay's report into this folder")
 	flag.BoolVar(&d.twice, "twice", false, "send everything twice")
 	flag.Parse()
@@ -57,7 +58,7 @@ func main() {
 // drill is how flowcheck is run, and on which brokers.
 type drill struct {
 	program, flows, only, flow string
-	reports                    string
+	probes, reports            string
 	rounds                     int
 	twice                      bool
 	env                        shop.Environment
@@ -89,19 +90,27 @@ func (d *drill) all(ctx context.Context) (ok bool, err error) {
 		if err := d.record(ctx, flow); err != nil {
 			return false, err
 		}
-		for range d.rounds {
-			got, err := d.replay(ctx, flow, "")
+		for i := range 2 * d.rounds {
+			during := ""
+			if i%2 == 1 {
+				during = "restart"
+			}
+			got, err := d.replay(ctx, flow, "", during)
 			if err != nil {
 				return false, err
 			}
 			ok = ok && got.code == 0
-			fmt.Fprintf(table, "%s\t(none)\t\t%d\t%s\n", flow, got.code, got)
+			fmt.Fprintf(table, "%s\t(none)\t%s\t%d\t%s\n", flow, during, got.code, got)
 		}
 		for _, bug := range shop.Bugs {
 			if d.only != "" && bug.Name != d.only || strings.TrimSuffix(bug.File(), ".flow.yaml") != flow {
 				continue
 			}
-			got, err := d.replay(ctx, flow, bug.Name)
+			during := ""
+			if bug.Probe == "restart" {
+				during = bug.Probe
+			}
+			got, err := d.replay(ctx, flow, bug.Name, during)
 			if err != nil {
 				return false, fmt.Errorf("bug %s: %w", bug.Name, err)
 			}
@@ -134,16 +143,20 @@ func (d *drill) record(ctx context.Context, flow string) error {
 	if _, err := os.Stat(d.recording(flow)); err == nil {
 		return nil
 	}
-	out, code, err := d.inShop(ctx, "", "run", d.file(flow), "--probe", dayProbes, "--record", d.recording(flow))
+	out, code, err := d.inShop(ctx, "", "run", d.file(flow), "--probe", d.probes, "--record", d.recording(flow))
 	if err == nil && code != 0 {
 		err = fmt.Errorf("the correct shop, %s: exit code %d: %s", flow, code, out)
 	}
 	return err
 }
 
-// replay replays the recording onto a shop with the bug.
-func (d *drill) replay(ctx context.Context, flow, bug string) (outcome, error) {
+// replay replays the recording onto a shop with the bug,
+// and, where during is not empty, calls that hook meanwhile.
+func (d *drill) replay(ctx context.Context, flow, bug, during string) (outcome, error) {
 	args := []string{"replay", d.file(flow), d.recording(flow), "--same-target", "--ids", "fresh", "--report", "json=-"}
+	if during != "" {
+		args = append(args, "--during", during)
+	}
 	if d.twice {
 		args = append(args, "--twice")
 	}

@@ -16,7 +16,7 @@ func TestDrill(t *testing.T) {
 	}
 	testbroker.Alone(t, testbroker.Kafka(t), "shop")
 	d := drill{
-		program: testprogram.Build(t), flows: "..", dir: t.TempDir(),
+		program: testprogram.Build(t), flows: "..", dir: t.TempDir(), probes: "none",
 		env: shop.Environment{Kafka: testbroker.Kafka(t), Rabbit: testbroker.RabbitMQ(t), AWSEndpoint: testbroker.Ministack(t)},
 	}
 	t.Setenv("AWS_ACCESS_KEY_ID", "test")
@@ -26,7 +26,7 @@ func TestDrill(t *testing.T) {
 		t.Fatal(err)
 	}
 	for bug, want := range map[string]int{"": 0, "filter-drops": 1} {
-		got, err := d.replay(t.Context(), "mail", bug)
+		got, err := d.replay(t.Context(), "mail", bug, "")
 		if err != nil || got.code != want {
 			t.Errorf("bug %q: exit code %d, %s (%v)", bug, got.code, got, err)
 		}
