@@ -270,4 +270,7 @@ type Quiescence struct {
 	Quiet bool
 	// Reason tells what is not quiet, or why it is not known.
 	Reason string
+	// Left is how many messages wait where the reason tells of, at least; 0 where that
+	// is not known.
+	Left int
 }

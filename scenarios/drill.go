@@ -51,6 +51,7 @@ type Drill struct {
 	sending bool
 	stopped error
 	disturb disturbing
+	waiting *waiting        // nil while nobody has asked
 	ctx     context.Context // of the leg: for what is done beside it
 }
 

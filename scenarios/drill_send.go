@@ -10,9 +10,10 @@ import (
 
 // DrillLimits are how much may go wrong before a replay stops.
 type DrillLimits struct {
-	// Findings of the chains so far, Dead letters of whatever chain, and Open chains
-	// that have no verdict yet.
-	Findings, Dead, Open int
+	// Findings of the chains so far, Dead letters of whatever chain, Open chains that
+	// have begun and have no verdict yet, and messages that wait in the system by the
+	// brokers' word: the lag of its groups, the depth of its queues.
+	Findings, Dead, Open, Lag int
 }
 
 // ErrLimit says that a limit has ended the sending.
@@ -23,9 +24,10 @@ func (d *Drill) send(ctx context.Context) error {
 	sendCtx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var sendErr error
-	d.sending = true
+	d.sending, d.waiting = true, nil
 	err := d.during(sendCtx, func(ctx context.Context) { sendErr = d.leg.Send(ctx) }, func() {
 		d.look(false)
+		d.askLag(sendCtx)
 		if passed := d.passed(); passed != "" {
 			stop(fmt.Errorf("%w: %s", ErrLimit, passed))
 		}
@@ -54,6 +56,8 @@ func (d *Drill) passed() string {
 		return fmt.Sprintf("%d findings, more than %d", d.found, l.Findings)
 	case over(d.parked, l.Dead):
 		return fmt.Sprintf("%d dead letters, more than %d", d.parked, l.Dead)
+	case d.waiting != nil && over(int(d.waiting.left.Load()), l.Lag):
+		return fmt.Sprintf("%d messages wait in the system, more than %d", d.waiting.left.Load(), l.Lag)
 	case over(d.begun(), l.Open):
 		return fmt.Sprintf("%d chains wait for their next step, more than %d", d.begun(), l.Open)
 	}

@@ -20,7 +20,7 @@ var errNotTold = errors.New("SNS does not tell")
 // taps do not count.
 func (t *tapper) Quiet(ctx context.Context, channels []brokers.Channel) (brokers.Quiescence, error) {
 	var busy, unknown []string
-	asked := 0
+	asked, left := 0, 0
 	for _, ch := range channels {
 		queues, err := t.consumersOf(ctx, ch)
 		for _, q := range queues {
@@ -29,6 +29,7 @@ func (t *tapper) Quiet(ctx context.Context, channels []brokers.Channel) (brokers
 			case countErr != nil:
 				err = errors.Join(err, countErr)
 			case c.total() > 0:
+				left += int(c.total())
 				busy = append(busy, fmt.Sprintf("queue %s: %d waiting, %d in flight, %d delayed", q.name, c.waiting, c.inFlight, c.delayed))
 			}
 			asked++
@@ -45,7 +46,7 @@ func (t *tapper) Quiet(ctx context.Context, channels []brokers.Channel) (brokers
 	}
 	switch {
 	case len(busy) > 0:
-		return brokers.Quiescence{Known: true, Reason: strings.Join(busy, "; ")}, nil
+		return brokers.Quiescence{Known: true, Reason: strings.Join(busy, "; "), Left: left}, nil
 	case len(unknown) > 0:
 		return brokers.Quiescence{Reason: strings.Join(unknown, "; ")}, nil
 	case asked == 0:

@@ -24,7 +24,7 @@ func (tp *tapper) Quiet(ctx context.Context, channels []brokers.Channel) (broker
 	}
 	q := &quiet{tp: tp}
 	for _, ch := range channels {
-		why, err := q.busy(ctx, ch)
+		why, left, err := q.busy(ctx, ch)
 		var o opaque
 		switch {
 		case errors.As(err, &o), errors.Is(err, brokers.ErrRefused):
@@ -32,7 +32,7 @@ func (tp *tapper) Quiet(ctx context.Context, channels []brokers.Channel) (broker
 		case err != nil:
 			return brokers.Quiescence{}, fmt.Errorf("ask whether %s is quiet: %w", ch.Name, err)
 		case why != "":
-			return brokers.Quiescence{Known: true, Reason: why}, nil
+			return brokers.Quiescence{Known: true, Reason: why, Left: left}, nil
 		}
 	}
 	if q.groups == 0 {
@@ -50,12 +50,12 @@ type quiet struct {
 	groups int      // how many were found to read a channel
 }
 
-// busy says what is left to do on one channel, or "".
-func (q *quiet) busy(ctx context.Context, ch brokers.Channel) (string, error) {
+// busy says what is left to do on one channel, or "", and how much.
+func (q *quiet) busy(ctx context.Context, ch brokers.Channel) (why string, left int, err error) {
 	c := q.tp.c
 	found, err := c.existing(ctx, []string{ch.Topic})
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	spots := map[spot]place{}
 	for id, at := range found[ch.Topic].places {
@@ -63,29 +63,29 @@ func (q *quiet) busy(ctx context.Context, ch brokers.Channel) (string, error) {
 	}
 	groups, err := q.consumers(ctx, ch)
 	if err != nil || len(groups) == 0 {
-		return "", err
+		return "", 0, err
 	}
 	// First how far they got, then how far there is to go: the other way round,
 	// what comes in between would look done.
 	done := make([]map[spot]int64, len(groups))
 	for i, g := range groups {
 		if done[i], err = c.committed(ctx, g, spots); err != nil {
-			return "", err
+			return "", 0, err
 		}
 	}
 	ends, err := q.ends(ctx, ch.Topic, spots)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	if ends.open != "" {
-		return ends.open, nil
+		return ends.open, 0, nil
 	}
 	for i, g := range groups {
-		if why, err := q.lag(ctx, g, done[i], ends); why != "" || err != nil {
-			return why, err
+		if why, left, err = q.lag(ctx, g, done[i], ends); why != "" || err != nil {
+			return why, left, err
 		}
 	}
-	return "", nil
+	return "", 0, nil
 }
 
 // consumers are the groups to look at.
@@ -171,13 +171,14 @@ func (q *quiet) ends(ctx context.Context, topic string, spots map[spot]place) (e
 	return e, err
 }
 
-// lag says where the group has something to read, or "".
-func (q *quiet) lag(ctx context.Context, g *group, done map[spot]int64, e ends) (string, error) {
+// lag says where the group has something to read, or "", and how much in all
+// partitions, control records included.
+func (q *quiet) lag(ctx context.Context, g *group, done map[spot]int64, e ends) (why string, left int, err error) {
 	if g.rebalancing {
 		if g.reads(e.topic) || anywhere(done) {
-			return fmt.Sprintf("group %s is rebalancing", g.name), nil
+			return fmt.Sprintf("group %s is rebalancing", g.name), 0, nil
 		}
-		return "", nil
+		return "", 0, nil
 	}
 	for _, s := range slices.SortedFunc(maps.Keys(done), func(a, b spot) int { return int(a.partition - b.partition) }) {
 		from, word := done[s], "committed offset"
@@ -190,15 +191,19 @@ func (q *quiet) lag(ctx context.Context, g *group, done map[spot]int64, e ends) 
 		if from >= e.high[s] {
 			continue
 		}
+		left += int(e.high[s] - from)
+		if why != "" {
+			continue
+		}
 		more, err := q.tp.c.visible(ctx, s, e.spots[s], from, e.high[s])
 		if err != nil {
-			return "", err
+			return "", 0, err
 		}
 		if more {
-			return fmt.Sprintf("group %s has %d of %s to read: %s %d", g.name, e.high[s]-from, s, word, from), nil
+			why = fmt.Sprintf("group %s has %d of %s to read: %s %d", g.name, e.high[s]-from, s, word, from)
 		}
 	}
-	return "", nil
+	return why, left, nil
 }
 
 // bases are the ends when the partitions were tapped, of the first tap that has

@@ -53,7 +53,10 @@ func TestQuietFollowsTheLagOfTheGroup(t *testing.T) {
 		p := e.producer(t)
 		say(t, p, ch.Topic, "a", "b")
 		sayTo(t, p, ch.Topic, 1, "c")
-		busy(t, asks(t, tp, ch), m.name)
+		q := asks(t, tp, ch)
+		if busy(t, q, m.name); q.Left != 3 {
+			t.Errorf("%d are left, want 3", q.Left)
+		}
 		m.Take(t, 2)
 		busy(t, asks(t, tp, ch), m.name)
 		m.Take(t, 1)

@@ -16,15 +16,15 @@ func (t *tapper) Quiet(_ context.Context, channels []brokers.Channel) (brokers.Q
 		if err := check(ch); err != nil {
 			return brokers.Quiescence{}, err
 		}
-		if why := t.s.busy(ch); why != "" {
-			return brokers.Quiescence{Known: true, Reason: why}, nil
+		if why, left := t.s.busy(ch); why != "" {
+			return brokers.Quiescence{Known: true, Reason: why, Left: left}, nil
 		}
 	}
 	return brokers.Quiescence{Known: true, Quiet: true}, nil
 }
 
-// busy says what work is left on a channel, or "".
-func (s *Server) busy(ch brokers.Channel) string {
+// busy says what work is left on a channel, or "", and how much.
+func (s *Server) busy(ch brokers.Channel) (why string, left int) {
 	switch {
 	case ch.Topic != "":
 		return s.busyGroups(ch)
@@ -40,62 +40,62 @@ func (s *Server) busy(ch brokers.Channel) string {
 }
 
 // busyGroups looks at the groups named, else at those with members.
-func (s *Server) busyGroups(ch brokers.Channel) string {
+func (s *Server) busyGroups(ch brokers.Channel) (why string, left int) {
 	for _, g := range s.groups {
 		wanted := slices.Contains(ch.Consumers, g.name) || len(ch.Consumers) == 0 && len(g.members) > 0
 		if lag := g.lag(); wanted && g.topic == s.topics[ch.Topic] && lag > 0 {
-			return fmt.Sprintf("group %s has %d messages of %s to go", g.name, lag, ch.Topic)
+			return fmt.Sprintf("group %s has %d messages of %s to go", g.name, lag, ch.Topic), int(lag)
 		}
 	}
-	return ""
+	return "", 0
 }
 
 // busyExchange looks at the queues bound to the exchange.
-func (s *Server) busyExchange(name string) string {
+func (s *Server) busyExchange(name string) (why string, left int) {
 	x := s.exchanges[name]
 	if x == nil {
-		return ""
+		return "", 0
 	}
 	for _, b := range x.bindings {
-		if why := busyQueue(b.queue); why != "" {
-			return why
+		if why, left := busyQueue(b.queue); why != "" {
+			return why, left
 		}
 	}
-	return ""
+	return "", 0
 }
 
 // busyQueue looks at a queue that somebody reads, or that lets its messages go
 // on by themselves: what waits in it will be worked on. In another one, such as
 // a queue of dead letters, messages rest.
-func busyQueue(q *queue) string {
+func busyQueue(q *queue) (why string, left int) {
 	if q == nil || q.tap {
-		return ""
+		return "", 0
 	}
 	moves := q.consumers > 0 || q.opts.TTL > 0 && q.opts.DeadLetter != nil
 	if n := len(q.ready) + len(q.unacked); moves && n > 0 {
-		return fmt.Sprintf("queue %s holds %d messages", q.name, n)
+		return fmt.Sprintf("queue %s holds %d messages", q.name, n), n
 	}
-	return ""
+	return "", 0
 }
 
 // busySNS looks at the queues subscribed to the topic.
-func (s *Server) busySNS(name string) string {
+func (s *Server) busySNS(name string) (why string, left int) {
 	t := s.snsTopics[name]
 	if t == nil {
-		return ""
+		return "", 0
 	}
 	for _, sub := range t.subscriptions {
-		if why := busySQS(sub.queue); why != "" {
-			return why
+		if why, left := busySQS(sub.queue); why != "" {
+			return why, left
 		}
 	}
-	return ""
+	return "", 0
 }
 
 // busySQS looks at a queue, hidden messages included.
-func busySQS(q *sqsQueue) string {
+func busySQS(q *sqsQueue) (why string, left int) {
 	if q == nil || q.tap || len(q.messages) == 0 {
-		return ""
+		return "", 0
 	}
-	return fmt.Sprintf("SQS queue %s holds %d messages", q.name, len(q.messages))
+	return fmt.Sprintf("SQS queue %s holds %d messages", q.name, len(q.messages)), len(q.messages)
 }

@@ -39,14 +39,18 @@ func (t *tapper) quietChannel(ctx context.Context, ch brokers.Channel) (brokers.
 	if err != nil {
 		return unknown(ctx, ch, err)
 	}
+	left, full := 0, ""
 	for _, queue := range queues {
 		ready, err := t.ready(ctx, queue)
 		if err != nil {
 			return unknown(ctx, ch, err)
 		}
-		if ready > 0 {
-			return t.busy(ch, fmt.Sprintf("queue %s has %d messages ready", queue, ready)), nil
+		if left += ready; ready > 0 && full == "" {
+			full = fmt.Sprintf("queue %s has %d messages ready", queue, ready)
 		}
+	}
+	if full != "" {
+		return t.busy(ch, full, left), nil
 	}
 	if len(queues) == 0 {
 		return brokers.Quiescence{Known: true, Quiet: true}, nil
@@ -67,7 +71,7 @@ func (t *tapper) acknowledged(ctx context.Context, ch brokers.Channel, queues []
 		case err != nil:
 			return unknown(ctx, ch, err)
 		case info.Messages > 0:
-			return t.busy(ch, fmt.Sprintf("queue %s had %d messages, %d of them not acknowledged, when RabbitMQ last counted", queue, info.Messages, info.Unacked)), nil
+			return t.busy(ch, fmt.Sprintf("queue %s had %d messages, %d of them not acknowledged, when RabbitMQ last counted", queue, info.Messages, info.Unacked), int(info.Messages)), nil
 		}
 	}
 	if old := t.sinceWork(ch.Name); old < figuresAge {
@@ -78,9 +82,9 @@ func (t *tapper) acknowledged(ctx context.Context, ch brokers.Channel, queues []
 }
 
 // busy notes that there is work.
-func (t *tapper) busy(ch brokers.Channel, reason string) brokers.Quiescence {
+func (t *tapper) busy(ch brokers.Channel, reason string, left int) brokers.Quiescence {
 	t.active(ch.Name, time.Now())
-	return brokers.Quiescence{Known: true, Reason: fmt.Sprintf("channel %s: %s", ch.Name, reason)}
+	return brokers.Quiescence{Known: true, Reason: fmt.Sprintf("channel %s: %s", ch.Name, reason), Left: left}
 }
 
 // sinceWork is the time since work was last seen on a channel; with the first

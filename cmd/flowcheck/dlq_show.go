@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flowcheck/flowcheck/dlq"
+	"github.com/flowcheck/flowcheck/report"
 )
 
 // list prints the groups of each channel.
@@ -45,16 +46,11 @@ func stamp(t time.Time) string {
 // printable is a text on one line of a terminal: it comes from a message.
 func printable(text string) string {
 	const most = 2000
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\ufffd"))
+	text = strings.ReplaceAll(text, "\r\n", "\n")
 	if r := []rune(text); len(r) > most {
 		text = string(r[:most-1]) + "…"
 	}
-	return text
+	return report.Clean(strings.NewReplacer("\n", " ", "\t", " ").Replace(text))
 }
 
 // show prints letters one by one.

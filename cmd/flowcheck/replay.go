@@ -94,7 +94,8 @@ func (f *replayFlags) register(cmd *cobra.Command) {
 	set.BoolVar(&f.plain, "no-mark", false, "send without the headers that mark a replay")
 	set.IntVar(&f.limits.Findings, "max-findings", 0, "stop sending after more than `N` findings; 0 is no limit")
 	set.IntVar(&f.limits.Dead, "max-dead", 0, "stop sending after more than `N` dead letters; 0 is no limit")
-	set.IntVar(&f.limits.Open, "max-lag", 0, "stop sending when more than `N` chains wait for their next step; 0 is no limit")
+	set.IntVar(&f.limits.Open, "max-open", 0, "stop sending when more than `N` chains wait for their next step; 0 is no limit")
+	set.IntVar(&f.limits.Lag, "max-lag", 0, "stop sending when more than `N` messages wait in the system, by its groups' lag and its queues' depth; 0 is no limit")
 	set.BoolVarP(&f.verbose, "verbose", "v", false, "log what happens on the brokers, to standard error")
 	_ = cmd.RegisterFlagCompletionFunc("ids", cobra.FixedCompletions([]string{"same", "fresh"}, cobra.ShellCompDirectiveNoFileComp))
 }
@@ -166,8 +167,8 @@ func (f *replayFlags) check(recording string) error {
 		return errors.New("--learn-noise needs --ids fresh: two replays of the same ids are one replay and its double")
 	case f.slower != 0 && f.slower < 1:
 		return errors.New("--slower: at least 1")
-	case min(f.limits.Findings, f.limits.Dead, f.limits.Open) < 0:
-		return errors.New("--max-findings, --max-dead and --max-lag: at least 0")
+	case min(f.limits.Findings, f.limits.Dead, f.limits.Open, f.limits.Lag) < 0:
+		return errors.New("--max-findings, --max-dead, --max-open and --max-lag: at least 0")
 	case f.state != "" && (f.twice || f.learn):
 		return errors.New("--state goes with one sending of each message, not with --twice or --learn-noise")
 	}
