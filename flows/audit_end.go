@@ -139,10 +139,11 @@ func (a *Audit) timeline(c *correlate.Chain, v *Verdict) {
 	a.result.Timelines[v.Chain] = moments
 }
 
-// judgeLoose tells of strays that belong to no chain. A run leaves them alone:
-// they are not its scenarios'.
+// judgeLoose tells of strays that belong to no chain. A run leaves them alone, for
+// they are not its scenarios', but for bodies that cannot be read: those may be.
 func (a *Audit) judgeLoose() {
 	if a.cfg.OwnOnly {
+		a.doubtUnread()
 		return
 	}
 	for e := range a.engine.Unplaced {
@@ -158,6 +159,32 @@ func (a *Audit) judgeLoose() {
 			f.Step = a.flow.Steps[e.Step].Name
 		}
 		a.result.Findings = append(a.result.Findings, f)
+	}
+}
+
+// maxUnread bounds the unreadable bodies that a run tells one by one.
+const maxUnread = 10
+
+// doubtUnread says whose a body without ids may be that cannot be read: anybody's.
+func (a *Audit) doubtUnread() {
+	told := 0
+	for i := range a.loose {
+		e := &a.loose[i]
+		if e.Detail.Stray != correlate.Malformed {
+			continue
+		}
+		told++
+		if told > maxUnread {
+			continue
+		}
+		reason := fmt.Sprintf("%s; nobody can tell whose it is: %s %s", e.Detail.Text, a.flow.Channels[e.Channel].Name, e.Position)
+		if e.Detail.Shown != "" {
+			reason += ", " + e.Detail.Shown
+		}
+		a.result.Unknowns = append(a.result.Unknowns, Unknown{Reason: reason})
+	}
+	if told > maxUnread {
+		a.result.Unknowns = append(a.result.Unknowns, Unknown{Reason: fmt.Sprintf("%d more bodies and keys that cannot be decoded", told-maxUnread)})
 	}
 }
 
