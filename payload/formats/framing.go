@@ -103,7 +103,11 @@ func splitConfluent(data []byte) (frame, error) {
 	if length == lengthGUID {
 		return frame{ref: &payload.SchemaRef{GUID: guidText(name)}, data: rest}, nil
 	}
-	return frame{ref: &payload.SchemaRef{ID: int(binary.BigEndian.Uint32(name))}, data: rest}, nil
+	id := binary.BigEndian.Uint32(name)
+	if id == 0 { // Confluent's registry counts from 1
+		return frame{}, errors.New("its schema's id is 0: if it is eight bytes long, as those of Apicurio's serializers are, have them write four (apicurio.registry.as-confluent)")
+	}
+	return frame{ref: &payload.SchemaRef{ID: int(id)}, data: rest}, nil
 }
 
 // guidText spells sixteen bytes as a GUID.
