@@ -41,6 +41,7 @@ type environment struct {
 	ofFlowcheck    []string         // variables
 	cut            time.Duration
 	copies         int
+	parallel       int
 	stretch        float64
 }
 
@@ -71,7 +72,7 @@ func prepare(ctx context.Context, c config) (all []*environment, undo func(), er
 	}
 	listeners, err := listenersOfKafka()
 	for i := 0; i < len(listeners) && err == nil; i++ {
-		e := &environment{program: c.program, stretch: c.stretch, copies: c.copies, cut: time.Duration(float64(c.cut) * c.stretch), brokers: brokers}
+		e := &environment{program: c.program, stretch: c.stretch, copies: c.copies, parallel: c.parallel, cut: time.Duration(float64(c.cut) * c.stretch), brokers: brokers}
 		e.brokers.Prefix = fmt.Sprintf("shop%d-", i+1)
 		if e.flows, err = flowFiles(c, e.brokers.Prefix); err != nil {
 			break

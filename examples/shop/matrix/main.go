@@ -57,6 +57,7 @@ type config struct {
 	program, flows, results string
 	shard, shards           int
 	rounds, copies          int
+	parallel                int
 	cut                     time.Duration
 	only, flow, probe       string
 	budget                  time.Duration
@@ -76,6 +77,7 @@ func parse(args []string) (c config, err error) {
 	shard := f.String("shard", "1/1", "which part of the matrix to run, as `I/N`")
 	f.IntVar(&c.rounds, "rounds", 50, "how often the correct shop is tried")
 	f.IntVar(&c.copies, "copies", 5, "how many of these are side by side: each scenario is run in as many cases")
+	f.IntVar(&c.parallel, "parallel", 24, "how many scenarios and tries of a cell may be under way at once")
 	f.DurationVar(&c.cut, "cut-for", 500*time.Millisecond, "how long the probe cut disturbs a connection, before it is stretched")
 	f.StringVar(&c.only, "only", "", "one bug, or none, instead of all")
 	f.StringVar(&c.flow, "flow", "", "one flow instead of all")
@@ -94,8 +96,8 @@ func parse(args []string) (c config, err error) {
 	if _, err := fmt.Sscanf(*shard, "%d/%d", &c.shard, &c.shards); err != nil || c.shard < 1 || c.shard > c.shards {
 		return c, fmt.Errorf("-shard %s: I/N, I from 1 to N", *shard)
 	}
-	if c.copies < 1 || c.part < 1 || c.cut <= 0 {
-		return c, errors.New("-copies, -part and -cut-for are positive")
+	if c.copies < 1 || c.part < 1 || c.parallel < 1 || c.cut <= 0 {
+		return c, errors.New("-copies, -part, -parallel and -cut-for are positive")
 	}
 	if c.rounds < 0 || c.stretch < 1 || c.delay < 0 {
 		return c, errors.New("-rounds and -delay are not negative, -stretch is at least 1")

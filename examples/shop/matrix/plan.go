@@ -20,13 +20,13 @@ type cell struct {
 	Probe string `json:"probe,omitempty"`
 }
 
-// plan lists the shard's cells, without those that are done: first of the flows that
-// the bugs touch, then of the correct shop, then of the flows that they do not.
+// plan lists the shard's cells, without those that are done, in an order that the seed
+// chooses: what takes much of the machine is not tried all at once. A part of the
+// matrix are the first of them.
 func plan(c config, done map[cell]bool) []cell {
-	var all, rest []cell
+	var all []cell
 	for _, bug := range sample(c) {
-		touched, others := cellsOf(c, bug)
-		all, rest = append(all, touched...), append(rest, others...)
+		all = append(all, cellsOf(c, bug)...)
 	}
 	for round := 0; round < c.rounds; round += c.copies {
 		if c.slice {
@@ -38,28 +38,18 @@ func plan(c config, done map[cell]bool) []cell {
 			all = append(all, cell{c.mode(), "", flow, round + 1, ""})
 		}
 	}
-	all = append(all, rest...)
-	chosen := partOf(c, len(all))
 	var mine []cell
-	for i, x := range all {
+	for n, i := range rand.New(rand.NewPCG(c.seed, 1)).Perm(len(all))[:(len(all)+c.part-1)/c.part] {
+		x := all[i]
 		x.Probe = cmp.Or(c.probe, x.Probe)
 		switch {
-		case !chosen[i], i%c.shards != c.shard-1, done[x]:
+		case n%c.shards != c.shard-1, done[x]:
 		case c.only != "" && c.only != nameOf(x.Bug), c.flow != "" && c.flow != x.Flow:
 		default:
 			mine = append(mine, x)
 		}
 	}
 	return mine
-}
-
-// partOf chooses the cells of a part of the matrix: of n, one in c.part.
-func partOf(c config, n int) map[int]bool {
-	chosen := map[int]bool{}
-	for _, i := range rand.New(rand.NewPCG(c.seed, 1)).Perm(n)[:(n+c.part-1)/c.part] {
-		chosen[i] = true
-	}
-	return chosen
 }
 
 // sample are the bugs that are tried.
@@ -74,25 +64,16 @@ func sample(c config) []shop.Bug {
 	return bugs
 }
 
-// cellsOf are a bug's cells: of the flows that the bug touches, its own first, and
-// of the others.
-func cellsOf(c config, bug shop.Bug) (touched, others []cell) {
-	own := flowOf(bug)
+// cellsOf are a bug's cells: of each flow, or of its own alone.
+func cellsOf(c config, bug shop.Bug) []cell {
 	if c.slice {
-		return []cell{{c.mode(), bug.Name, own, 1, probeOf(bug)}}, nil
+		return []cell{{c.mode(), bug.Name, flowOf(bug), 1, probeOf(bug)}}
 	}
-	touched = []cell{{c.mode(), bug.Name, own, 1, ""}}
+	var all []cell
 	for _, flow := range shop.FlowNames() {
-		one := cell{c.mode(), bug.Name, flow, 1, ""}
-		switch {
-		case flow == own:
-		case bug.In.Touches(flow):
-			touched = append(touched, one)
-		default:
-			others = append(others, one)
-		}
+		all = append(all, cell{c.mode(), bug.Name, flow, 1, ""})
 	}
-	return touched, others
+	return all
 }
 
 // probeOf is the probe that finds the bug; none where a scenario does as it stands.

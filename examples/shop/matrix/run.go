@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -196,6 +197,7 @@ func (e *environment) try(ctx context.Context, c cell, control string) result {
 func (e *environment) arguments(c cell) []string {
 	return []string{
 		"run", filepath.Join(e.flows, e.file(c)), "--report", "json=-", "--probe", cmp.Or(c.Probe, "all"), "--fail-fast", "--cut-for", e.cut.String(),
+		"--parallel", strconv.Itoa(e.parallel),
 	}
 }
 

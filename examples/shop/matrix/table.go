@@ -137,9 +137,17 @@ func when(results []result) string {
 		}
 		took += r.Took
 	}
-	parts := ""
-	if slices.ContainsFunc(results, func(r result) bool { return r.Probe != "" }) {
+	parts, cells, all := "", 0, len(shop.Bugs)*len(shop.FlowNames())
+	for i := range results {
+		if results[i].Bug != "" {
+			cells++
+		}
+	}
+	switch {
+	case slices.ContainsFunc(results, func(r result) bool { return r.Probe != "" }):
 		parts = " A part of the matrix: of some bugs or all, the flow and the probe alone that must find them."
+	case cells < all:
+		parts = fmt.Sprintf(" A part of the matrix: %d of the %d cells of bugs.", cells, all)
 	}
 	return fmt.Sprintf("%s: %d runs of flowcheck, %.0f minutes from the first to the last, %.0f minutes one after the other.%s",
 		first.UTC().Format("2 January 2006, 15:04 UTC"), len(results), last.Sub(first).Minutes(), took/60, parts)
