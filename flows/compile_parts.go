@@ -20,6 +20,9 @@ func (c *compiler) compileBrokers() {
 				WebIdentityTokenFile: c.text(b.WebIdentityTokenFile),
 			},
 		}
+		if broker.Username != "" && broker.Password == "" && strings.Contains(b.Password.Value, "${") {
+			c.needed(b.Password) // tells that the variable is not set
+		}
 		if url, ok := c.opts.Brokers[broker.Name]; ok {
 			broker.URL = url
 		}

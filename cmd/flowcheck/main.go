@@ -116,10 +116,20 @@ func execute(ctx context.Context, args []string, a *app) int {
 		return exitInterrupted
 	case errors.As(err, &f):
 		if f.err != nil {
-			fmt.Fprintln(a.err, "flowcheck: "+f.Error())
+			fmt.Fprintln(a.err, "flowcheck: "+f.Error()+wayOut(f))
 		}
 		return f.code
 	}
 	fmt.Fprintf(a.err, "flowcheck: %v\nSee %s --help.\n", err, cmd.CommandPath())
 	return exitInput
+}
+
+// wayOut is what to do about something that is not on the broker, where the
+// adapter does not say it.
+func wayOut(err error) string {
+	text := err.Error()
+	if !errors.Is(err, brokers.ErrAbsent) || strings.Contains(text, "create it") || strings.Contains(text, "management API") {
+		return ""
+	}
+	return "; flowcheck creates none: create it, or correct the name"
 }

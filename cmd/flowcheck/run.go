@@ -197,7 +197,7 @@ func (a *app) runFlow(ctx context.Context, file string, flow *flows.Flow, flags 
 	case ctx.Err() != nil || errors.As(err, &f):
 		return err
 	}
-	fmt.Fprintf(a.err, "flowcheck: %s: %v\n", flow.Name, err)
+	fmt.Fprintf(a.err, "flowcheck: %s: %v%s\n", flow.Name, err, wayOut(err))
 	return trouble(reports.addUnjudged(flow, onlyOf(flags.only, flow), err))
 }
 
