@@ -10,7 +10,9 @@ SHARDS   ?= 1
 SIDE     ?= 10
 CHAINS   ?= 1000000
 MESSAGES ?= 5000000
+ROUNDS   ?= 1
 SOAK     ?= 60m
+AWAY     ?= 150s
 SEED     ?= 1
 # The race detector needs a C compiler.
 RACE     ?= $(if $(shell command -v $$(go env CC)),-race)
@@ -60,10 +62,13 @@ crash-campaign: build $(BROKERS) ## a shadow killed 200 times under load, its co
 	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./internal/crashcampaign -flowcheck bin/flowcheck
 
 shadow-bench: $(BROKERS) ## a shadow on a real Kafka catches up from a backlog of MESSAGES (5000000) while new ones come, against a plain consumer
-	$(BROKERS) -only kafka -- go run ./internal/shadowbench -messages $(MESSAGES)
+	$(BROKERS) -only kafka -- go run ./internal/shadowbench -messages $(MESSAGES) -rounds $(ROUNDS)
 
 shadow-soak: $(BROKERS) ## the memory of a shadow that watches for SOAK (60m)
-	$(BROKERS) -only kafka -- go run ./internal/shadowbench -soak $(SOAK) -rate 300 -remember 5m
+	$(BROKERS) -only kafka -- go run ./internal/shadowbench -soak $(SOAK) -rate 150 -remember 10m
+
+shadow-away: ## a shadow on a Kafka and a RabbitMQ that are stopped for AWAY (150s), and started again
+	go test ./internal/shadowbench -run 'ThatIsAway' -away $(AWAY) -count=1 -timeout 30m -v
 
 deploy-test: ## render the Helm chart, and parse the alert rules and the dashboard, in a module of their own
 	cd deploy/testdata/helmtest && go test -count=1 ./...

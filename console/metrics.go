@@ -137,13 +137,15 @@ var (
 	descOpen      = describe("chains_open", "Chains in flight: not closed yet.", "flow")
 	descKept      = describe("chains_kept", "Chains in memory, those that have closed and are remembered included.", "flow")
 	descShed      = describe("chains_shed_total", "Chains that were let go of because memory was short.", "flow")
+	descCrowded   = describe("chains_crowded_out_total", "Chains that were let go of because there were more than --max-chains.", "flow")
+	descShortened = describe("journal_shortened_total", "Files of a journal that went before their time because it was as large as it may be.", "flow")
 	descBehind    = describe("tap_behind_seconds", "How long ago the taps of a broker had read all that there was.", "broker")
 	descThrottled = describe("tap_throttled_seconds_total", "How long reading was held back by --max-rate.", "broker")
 )
 
 // Describe is prometheus.Collector's.
 func (c *statusCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descReady, descMessages, descBytes, descGaps, descOpen, descKept, descShed, descBehind, descThrottled} {
+	for _, d := range []*prometheus.Desc{descReady, descMessages, descBytes, descGaps, descOpen, descKept, descShed, descCrowded, descShortened, descBehind, descThrottled} {
 		to <- d
 	}
 }
@@ -166,6 +168,8 @@ func (c *statusCollector) Collect(to chan<- prometheus.Metric) {
 		count(descBytes, float64(f.Bytes.Load()), f.Flow)
 		count(descGaps, float64(f.Gaps.Load()), f.Flow)
 		count(descShed, float64(f.Shed.Load()), f.Flow)
+		count(descCrowded, float64(f.Crowded.Load()), f.Flow)
+		count(descShortened, float64(f.Shortened.Load()), f.Flow)
 		gauge(descOpen, float64(f.Open.Load()), f.Flow)
 		gauge(descKept, float64(f.Kept.Load()), f.Flow)
 	}

@@ -70,6 +70,8 @@ type Live struct {
 	open     int
 	carrying bool
 	closing  bool
+	shedding bool
+	crowded  int // chains that went because there were too many
 }
 
 // growth is a chain that has grown, and when.
@@ -315,6 +317,9 @@ func (l *Live) done(c *correlate.Chain, early bool) (keep bool) {
 	note := l.note(n)
 	if note&noteOpen != 0 && !early {
 		return true
+	}
+	if early && !l.shedding {
+		l.crowded++
 	}
 	l.unwait(n)
 	c.Remnant = c.Remnant || early

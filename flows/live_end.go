@@ -109,12 +109,18 @@ func (l *Live) tellLoose() {
 
 // Shed lets go of the chains that were quiet longest, n of them at most: what is
 // not judged yet of them is unknown. It returns how many there were.
-func (l *Live) Shed(n int) int { return l.a.engine.Shed(n) }
+func (l *Live) Shed(n int) int {
+	l.shedding = true
+	defer func() { l.shedding = false }()
+	return l.a.engine.Shed(n)
+}
 
 // LiveStats is what a Live holds.
 type LiveStats struct {
 	// Kept are the chains in memory, Open those of them that are not closed.
 	Kept, Open int
+	// Crowded are chains that were let go of because there were more than MaxChains.
+	Crowded int
 	// Messages as in Result, but that those without a chain yet count as matched.
 	Messages MessageCounts
 	Chains   ChainCounts
@@ -125,7 +131,7 @@ type LiveStats struct {
 func (l *Live) Stats() LiveStats {
 	m := MessageCounts{Seen: l.a.result.Messages.Seen, Matched: l.a.steps}
 	m.Unmatched = m.Seen - m.Matched
-	return LiveStats{Kept: l.a.engine.Len(), Open: l.open, Messages: m, Chains: l.counts}
+	return LiveStats{Kept: l.a.engine.Len(), Open: l.open, Crowded: l.crowded, Messages: m, Chains: l.counts}
 }
 
 // Bodies is Audit.Bodies for events that are given to Add.

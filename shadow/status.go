@@ -47,8 +47,12 @@ type Status struct {
 type FlowStatus struct {
 	Flow string
 	// Messages and Bytes of payloads that were read, Gaps told, chains Kept in
-	// memory, those Open of them, and those Shed because memory was short.
-	Messages, Bytes, Gaps, Kept, Open, Shed atomic.Int64
+	// memory, and those Open of them.
+	Messages, Bytes, Gaps, Kept, Open atomic.Int64
+	// Shed are chains that were let go of because memory was short, Crowded because
+	// there were too many, and Shortened files of the journal that went before their
+	// time because it was too large.
+	Shed, Crowded, Shortened atomic.Int64
 	// Findings, Withdrawn and Unknowns told by this process.
 	Findings, Withdrawn, Unknowns atomic.Int64
 }

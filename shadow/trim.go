@@ -29,10 +29,12 @@ func (w *watch) trim(now time.Time) {
 		return
 	}
 	w.looked = now
-	old := w.journal.trimmable(correlate.InstantOf(now.Add(-retention(w.flow))), w.cfg.Limits.Journal/int64(len(w.cfg.Flows)))
+	before := correlate.InstantOf(now.Add(-retention(w.flow)))
+	old := w.journal.trimmable(before, w.cfg.Limits.Journal/int64(len(w.cfg.Flows)))
 	if len(old) == 0 {
 		return
 	}
+	w.shortened(old, before)
 	w.looked = now.Add(time.Hour) // until it is done
 	need := w.live.Needs(old[len(old)-1].last)
 	manifest := w.journal.manifest
@@ -40,6 +42,20 @@ func (w *watch) trim(now time.Time) {
 		next, err := w.journal.carry(manifest, old, need)
 		w.trimming <- trimmed{next, old, err}
 	}()
+}
+
+// shortened tells of segments that go though they are needed still.
+func (w *watch) shortened(old []segment, before correlate.Instant) {
+	n := 0
+	for i := range old {
+		if old[i].last >= before {
+			n++
+		}
+	}
+	if n > 0 {
+		w.status.Shortened.Add(int64(n))
+		w.log.Warn("the journal is as large as it may be: rules and closed chains remember less", "limit", w.cfg.Limits.Journal, "files", n)
+	}
 }
 
 // retention is how long whole segments are kept: as long as rules and closed

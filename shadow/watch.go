@@ -46,6 +46,7 @@ type watch struct {
 	counting  counting
 	marked    []time.Time // by channel: when the journal last had a word of its tap
 	trimming  chan trimmed
+	crowded   time.Time // when it was told last that there are too many chains
 	looked    time.Time // when it was last asked whether the journal can be trimmed
 
 	ready  chan struct{} // closed: where every tap began is in the journal
@@ -314,7 +315,17 @@ func (w *watch) sweep() {
 	stats := w.live.Stats()
 	w.status.Kept.Store(int64(stats.Kept))
 	w.status.Open.Store(int64(stats.Open))
+	w.crowd(int64(stats.Crowded), now)
 	w.trim(now)
+}
+
+// crowd tells, once a minute at most, that there are more chains than are kept.
+func (w *watch) crowd(crowded int64, now time.Time) {
+	if before := w.status.Crowded.Swap(crowded); crowded == before || now.Sub(w.crowded) < time.Minute {
+		return
+	}
+	w.crowded = now
+	w.log.Warn("there are more chains than are kept: those that were quiet longest are forgotten before their time", "limit", w.cfg.Limits.Chains, "chains", crowded)
 }
 
 // tell is given the judgements of the Live.

@@ -14,7 +14,7 @@ import (
 func TestABrokerThatIsAway(t *testing.T) {
 	own := testbroker.OwnKafka(t)
 	o := &options{kafka: strings.TrimPrefix(own.URL, "kafka://"), partitions: 2, memory: 512 << 20, remember: "1h", log: t.Output()}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), *away+4*time.Minute)
 	defer cancel()
 	l, err := newLoad(o)
 	if err != nil {
@@ -43,7 +43,7 @@ func TestABrokerThatIsAway(t *testing.T) {
 		if err := own.Stop(); err != nil {
 			t.Fatal(err)
 		}
-		await("behind", func() bool { return w.status.Tappers()[0].Behind(time.Now()) > 3*time.Second })
+		await("behind", func() bool { return w.status.Tappers()[0].Behind(time.Now()) > max(*away, 3*time.Second) })
 		if err := own.Restart(ctx); err != nil {
 			t.Fatal(err)
 		}
