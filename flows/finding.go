@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/flowcheck/flowcheck/message"
 )
@@ -55,7 +56,20 @@ type Finding struct {
 	Probe string
 
 	window string // in which a Live found it, where it judges by windows
+	rests  Rests
 }
+
+// Rests is what a finding of a rule rests on beside its evidence.
+type Rests struct {
+	// On are messages: of a gap, the last one before it.
+	On []Evidence
+	// From and Until are the time in which it was found; zero where it is not judged
+	// by windows of time.
+	From, Until time.Time
+}
+
+// Rests is what the finding rests on beside its evidence.
+func (f *Finding) Rests() Rests { return f.rests }
 
 // Evidence is a message that a finding rests on, by its place.
 type Evidence struct {

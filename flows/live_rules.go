@@ -250,11 +250,13 @@ func (l *liveLatency) close(*correlate.Horizon) (news ruleNews) {
 
 // judge tells of a window, which is over.
 func (l *liveLatency) judge(n int64) []Finding {
-	began := correlate.Instant(n * int64(l.length)).Time().Format(time.RFC3339)
+	from := correlate.Instant(n * int64(l.length)).Time()
+	began := from.Format(time.RFC3339)
 	findings, _ := l.windows[n].report()
 	delete(l.windows, n)
 	for i := range findings {
 		findings[i].window = findings[i].Expected + began
+		findings[i].rests.From, findings[i].rests.Until = from, from.Add(l.length)
 		findings[i].Text += fmt.Sprintf(", in the %v from %s", l.length, began)
 	}
 	return findings

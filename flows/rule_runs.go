@@ -77,6 +77,7 @@ func (t *orderedTracker) hole(h *correlate.Horizon, q *sequence, low, high run) 
 	f := t.rule.finding(SequenceGap, ch, *high.at)
 	f.Text = fmt.Sprintf("%s never came for %s", what, q.name)
 	f.Expected, f.Actual = what+" before "+fmt.Sprint(high.from), "never"
+	f.rests.On = []Evidence{{ch.Name, low.last.at}}
 	f.call(LostWrite, weakerNoAck)
 	return f, nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/flowcheck/flowcheck/message"
 )
@@ -17,20 +18,21 @@ var ErrNotKept = errors.New("not kept")
 
 // Cut writes the messages that a finding rests on as a recording of its own, from
 // the journal and the record of the flow: what was seen of its chain, and the
-// evidence. Judged again, it says the same; its triggers can be replayed.
+// evidence; of a gap the message before it, too, and of a percentile all of its
+// window. Judged again, it says the same; its triggers can be replayed.
 func Cut(to io.Writer, state, id string) (*Record, error) {
 	found, err := findRecord(filepath.Join(state, "findings.jsonl"), id)
 	if err != nil {
 		return nil, err
 	}
-	c := &piece{want: map[Place]bool{}}
+	c := &piece{want: map[Place]bool{}, seen: map[Place]bool{}, from: found.From, until: found.Until}
 	for _, m := range found.Timeline {
 		c.want[m.Place] = true
 	}
-	for _, p := range found.Evidence {
+	for _, p := range append(found.Evidence, found.Rests...) {
 		c.want[p] = true
 	}
-	if len(c.want) == 0 {
+	if len(c.want) == 0 && c.from == nil {
 		return found, fmt.Errorf("%w: the finding %s rests on no message of its own", ErrNotKept, id)
 	}
 	dir := flowDir(state, found.Flow)
@@ -42,6 +44,9 @@ func Cut(to io.Writer, state, id string) (*Record, error) {
 		if err := c.read(name); err != nil {
 			return found, err
 		}
+	}
+	if c.from != nil && len(c.events) == 0 {
+		return found, fmt.Errorf("%w: the messages of %s", ErrNotKept, id)
 	}
 	if missing := len(c.want); missing > 0 {
 		return found, fmt.Errorf("%w: %d of the messages of %s; --record-last keeps them for longer", ErrNotKept, missing, id)
@@ -76,6 +81,9 @@ func findRecord(name, id string) (*Record, error) {
 // piece collects messages of a flow's journal and record.
 type piece struct {
 	want   map[Place]bool
+	seen   map[Place]bool // is among the events
+	from   *time.Time     // with until: all of that time is wanted
+	until  *time.Time
 	header message.RecordingHeader
 	events []message.Event
 }
@@ -112,20 +120,37 @@ func (c *piece) read(name string) error {
 func (c *piece) take(e message.Event) {
 	switch {
 	case e.Observation != nil:
-		e.Observation = e.Observation.Clone()
 		at := Place{e.Observation.Channel, e.Observation.Position.String()}
-		if !c.want[at] {
+		if !c.want[at] && !c.timely(e.Observation, at) {
 			return
 		}
 		delete(c.want, at)
+		c.seen[at] = true
+		e.Observation = e.Observation.Clone()
 	case e.Mark.Kind != message.MarkSchema:
 		return
 	}
 	c.events = append(c.events, e)
 }
 
+// maxPiece bounds the messages of a time that are cut out.
+const maxPiece = 200_000
+
+// timely reports whether a message is of the time that is wanted, and is not there
+// yet.
+func (c *piece) timely(o *message.Observation, at Place) bool {
+	when := o.Time
+	if when.IsZero() {
+		when = o.Seen
+	}
+	if c.from == nil || when.Before(*c.from) || !when.Before(*c.until) || c.seen[at] || len(c.events) >= maxPiece {
+		return false
+	}
+	return true
+}
+
 // write writes the recording: it ends when the finding was told, since by then what
-// is missing was known to be.
+// is missing was known to be. That of a window has no end.
 func (c *piece) write(to io.Writer, found *Record) error {
 	w := message.NewWriter(to, c.header)
 	slices.SortStableFunc(c.events, func(a, b message.Event) int { return seenOf(&a).Compare(seenOf(&b)) })
@@ -133,6 +158,9 @@ func (c *piece) write(to io.Writer, found *Record) error {
 		if err := w.Write(e); err != nil {
 			return err
 		}
+	}
+	if c.from != nil {
+		return nil // of what came later nothing is known
 	}
 	end := found.Time
 	if n := len(c.events); n > 0 && seenOf(&c.events[n-1]).After(end) {

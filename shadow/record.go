@@ -34,6 +34,11 @@ type Record struct {
 	Expected string            `json:"expected,omitempty"`
 	Actual   string            `json:"actual,omitempty"`
 	Evidence []Place           `json:"evidence,omitempty"`
+	// Rests are messages that a rule's finding rests on beside its evidence, and From
+	// and Until the time in which all messages count, where it is judged by windows.
+	Rests []Place    `json:"rests,omitempty"`
+	From  *time.Time `json:"from,omitempty"`
+	Until *time.Time `json:"until,omitempty"`
 	// Timeline are the messages of the chain, where it has any.
 	Timeline []Moment `json:"timeline,omitempty"`
 	// Reason is why something is unknown.
@@ -97,6 +102,13 @@ func findingRecord(flow, event string, f *flows.Finding, now time.Time) Record {
 	}
 	for _, e := range f.Evidence {
 		r.Evidence = append(r.Evidence, Place{e.Channel, e.Position.String()})
+	}
+	rests := f.Rests()
+	for _, e := range rests.On {
+		r.Rests = append(r.Rests, Place{e.Channel, e.Position.String()})
+	}
+	if !rests.From.IsZero() {
+		r.From, r.Until = &rests.From, &rests.Until
 	}
 	return r
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/message"
@@ -74,14 +75,15 @@ func TestACutSaysTheSame(t *testing.T) {
 	r.traffic(120, rand.New(rand.NewPCG(1, 2)))
 	until(t, "all chains closed", func() bool {
 		s := run.cfg.Status.Flows()[0]
-		return s.Open.Load() == 0 && s.Messages.Load() > 100
+		gap := func(f shadow.Record) bool { return f.Kind == "gap" }
+		return s.Open.Load() == 0 && s.Messages.Load() > 100 && slices.ContainsFunc(findings(t, r.state), gap)
 	})
-	seen := map[string]bool{}
+	seen, gaps := map[string]bool{}, false
 	for _, f := range findings(t, r.state) {
-		if f.Event != shadow.EventFinding || f.Kind == "gap" || seen[f.ID] {
-			continue // what never came cannot be cut out
+		if f.Event != shadow.EventFinding || seen[f.ID] {
+			continue
 		}
-		seen[f.ID] = true
+		seen[f.ID], gaps = true, gaps || f.Kind == "gap"
 		var piece bytes.Buffer
 		if _, err := shadow.Cut(&piece, r.state, f.ID); err != nil {
 			t.Fatalf("%+v: %v", f, err)
@@ -90,7 +92,7 @@ func TestACutSaysTheSame(t *testing.T) {
 			t.Errorf("of %s of %s verify says %q", f.Kind, f.Chain, got)
 		}
 	}
-	if len(seen) < 5 {
+	if len(seen) < 5 || !gaps {
 		t.Fatalf("%d findings", len(seen))
 	}
 	if _, err := shadow.Cut(io.Discard, r.state, "nothing"); err == nil {
@@ -98,8 +100,50 @@ func TestACutSaysTheSame(t *testing.T) {
 	}
 }
 
+// TestACutOfAPercentile has all the messages of its window.
+func TestACutOfAPercentile(t *testing.T) {
+	r := newRig(t)
+	r.flows[0], _, _ = strings.Cut(orders, "rules:")
+	r.flows[0] = strings.Replace(r.flows[0], "timeout: 2s", "timeout: 2s\nremember: 4s", 1) + "rules:\n  - latency: { from: placed, to: paid, p95: 1ms }\n"
+	run := r.start(r.config(r.state))
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	var slow *shadow.Record
+	for i := 0; slow == nil; i++ {
+		if i > 3000 {
+			t.Fatal("nothing is slow")
+		}
+		id := fmt.Sprintf("o-%d", i)
+		r.produce("orders", map[string]any{"order": id, "amount": i})
+		<-tick.C
+		r.produce("payments", map[string]any{"order": id, "amount": i})
+		for _, f := range findings(t, r.state) {
+			if f.Kind == "slow" && f.Until.Sub(*f.From) == 2*time.Second {
+				slow = &f
+			}
+		}
+	}
+	run.end()
+	var piece bytes.Buffer
+	if _, err := shadow.Cut(&piece, r.state, slow.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := judged(t, r.flow(r.flows[0]), &piece); len(got.Findings) != 1 || got.Findings[0].Kind != flows.Slow || got.Chains.Pass < 10 {
+		t.Fatalf("verify says %+v of %+v", got.Findings, slow)
+	}
+}
+
 // verified are the ids of the findings in a recording.
 func verified(t *testing.T, f *flows.Flow, from io.Reader) (ids []string) {
+	t.Helper()
+	result := judged(t, f, from)
+	for i := range result.Findings {
+		ids = append(ids, flows.FindingID(f.Name, &result.Findings[i]))
+	}
+	return ids
+}
+
+func judged(t *testing.T, f *flows.Flow, from io.Reader) *flows.Result {
 	t.Helper()
 	r, err := message.NewReader(from)
 	if err != nil {
@@ -116,9 +160,5 @@ func verified(t *testing.T, f *flows.Flow, from io.Reader) (ids []string) {
 		}
 		a.Add(e)
 	}
-	result := a.Result()
-	for i := range result.Findings {
-		ids = append(ids, flows.FindingID(f.Name, &result.Findings[i]))
-	}
-	return ids
+	return a.Result()
 }
