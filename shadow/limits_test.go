@@ -21,6 +21,7 @@ func (r *rig) orderly(from, n int) {
 // TestLimitsAreCounted: each limit that is reached has a counter that says so, and
 // none accuses.
 func TestLimitsAreCounted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.flows[0], _, _ = strings.Cut(orders, "rules:")
 	for _, c := range []struct {

@@ -70,6 +70,7 @@ func TestWhatASampleCannotHave(t *testing.T) {
 
 // TestACutSaysTheSame: judged again, the messages of each finding have it.
 func TestACutSaysTheSame(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	run := r.start(r.config(r.state))
 	r.traffic(120, rand.New(rand.NewPCG(1, 2)))
@@ -102,6 +103,7 @@ func TestACutSaysTheSame(t *testing.T) {
 
 // TestACutOfAPercentile has all the messages of its window.
 func TestACutOfAPercentile(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.flows[0], _, _ = strings.Cut(orders, "rules:")
 	r.flows[0] = strings.Replace(r.flows[0], "timeout: 2s", "timeout: 2s\nremember: 4s", 1) + "rules:\n  - latency: { from: placed, to: paid, p95: 1ms }\n"
