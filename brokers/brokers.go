@@ -164,6 +164,9 @@ type TapConfig struct {
 	// What has been lost in between is a gap. A channel without a fence begins at
 	// Start.
 	Resume []message.Mark
+	// Share, where it is set, picks the partitions that this tap reads: somebody else
+	// reads the others. Where a channel has no partitions it is not asked.
+	Share func(channel Channel, partition int32) bool
 	// Events receives observations and gap marks. The tap blocks while it is
 	// full, and never closes it; after Close returns, nothing more is sent.
 	// Observations of one partition or queue come in their order.

@@ -244,7 +244,7 @@ type spans []span
 
 type span struct{ from, to int64 } // both included
 
-// maxSpans bounds the runs; beyond it the lowest two become one.
+// maxSpans bounds the runs; beyond it the lower half become one.
 const maxSpans = 1 << 16
 
 // add reports whether the offset is new.
@@ -280,8 +280,9 @@ func (s *spans) add(offset int64) bool {
 		runs = slices.Insert(runs, i, span{offset, offset})
 	}
 	if len(runs) > maxSpans {
-		runs[1].from = runs[0].from
-		runs = slices.Delete(runs, 0, 1)
+		const half = maxSpans / 2 // at once: moving the rest takes time
+		runs[half].from = runs[0].from
+		runs = slices.Delete(runs, 0, half)
 	}
 	*s = runs
 	return true

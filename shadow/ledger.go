@@ -19,6 +19,8 @@ type ledger struct {
 	file  *os.File // nil: nothing is kept
 	flows map[string]*account
 	known known
+	// shared: others tell findings, too, which are taken back here.
+	shared bool
 }
 
 // account is what the ledger says of one flow.
@@ -173,8 +175,10 @@ func (l *ledger) count(r *Record) {
 		a.findings++
 		a.standing.set(*r)
 	case EventWithdrawn:
+		if stands, ok := l.known.get(r.ID); ok && stands {
+			a.findings--
+		}
 		l.known.set(r.ID, false)
-		a.findings--
 		a.standing.drop(r.ID)
 	case EventUnknown:
 		l.known.set(r.ID, true)
@@ -202,7 +206,7 @@ func (l *ledger) fresh(r *Record) bool {
 	case EventFinding:
 		return !ok || !stands
 	case EventWithdrawn:
-		return ok && stands
+		return ok && stands || !ok && l.shared
 	case EventUnknown:
 		return !ok
 	default:

@@ -121,6 +121,9 @@ func (t *tap) compare(ctx context.Context, name string, was *tapped, is topic) e
 	anew := was.id != is.id || was.deleted && is.id == (sarama.Uuid{})
 	fresh := map[spot]place{}
 	for id, at := range is.places {
+		if t.share != nil && !t.share(brokers.Channel{Topic: name}, id) {
+			continue
+		}
 		if at.leader >= 0 && (anew || was.parts[id] == nil) {
 			fresh[spot{name, id}] = at
 		}

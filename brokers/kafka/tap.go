@@ -19,6 +19,7 @@ type tap struct {
 	c       *cluster
 	events  chan<- message.Event
 	durable bool
+	share   func(brokers.Channel, int32) bool // nil: every partition
 	ctx     context.Context //nolint:containedctx // the life of the tap
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
@@ -54,7 +55,7 @@ type gap struct {
 // newTap makes a tap that reads nothing yet: every partition is parked.
 func newTap(tp *tapper, cfg brokers.TapConfig, topics map[string]*tapped) *tap {
 	t := &tap{
-		tp: tp, c: tp.c, events: cfg.Events, durable: cfg.Durable, topics: topics,
+		tp: tp, c: tp.c, events: cfg.Events, durable: cfg.Durable, share: cfg.Share, topics: topics,
 		nudge: make(chan struct{}, 1), surveying: make(chan struct{}, 1), readers: map[int32]*reader{}, moved: make(chan struct{}),
 	}
 	t.ctx, t.cancel = context.WithCancel(tp.c.ctx)

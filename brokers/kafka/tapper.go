@@ -87,7 +87,9 @@ func (tp *tapper) arm(ctx context.Context, channels map[string][]string, cfg bro
 	for name, t := range found {
 		topics[name] = &tapped{id: t.id, channels: channels[name], parts: map[int32]*partition{}}
 		for id, at := range t.places {
-			spots[spot{name, id}] = at
+			if cfg.Share == nil || cfg.Share(brokers.Channel{Topic: name}, id) {
+				spots[spot{name, id}] = at
+			}
 		}
 	}
 	starts, err := tp.c.starts(ctx, spots, cfg.Start)

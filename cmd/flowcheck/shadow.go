@@ -29,6 +29,7 @@ type shadowFlags struct {
 	chains   int
 	sample   string
 	logs     string
+	workers  string
 	verbose  bool
 	seen     seenFlags
 }
@@ -49,8 +50,14 @@ does not run. One process uses a state folder at a time.
 With --listen it shows a page with the flows and their findings, metrics for
 Prometheus, and its health. An address that others can reach needs a token.
 
+With --workers several processes, on any machines, share the work through a topic
+of flowcheck's own on the flows' Kafka, flowcheck-workers-NAME, which is the only
+thing that is published to. Each flow needs an id that every step carries, first
+in correlate (partition-by). Each process tells what it finds in its own file.
+
 Exit code: 0 pass, 1 fail (a finding stands), 2 bad input, 3 unknown.`,
-		Example: `  flowcheck shadow flows/*.yaml --state /var/lib/flowcheck --listen 127.0.0.1:9464
+		Example: `  flowcheck shadow order.flow.yaml --workers group=staging --state /var/lib/flowcheck
+  flowcheck shadow flows/*.yaml --state /var/lib/flowcheck --listen 127.0.0.1:9464
   flowcheck shadow order.flow.yaml --for 15m --findings findings.jsonl`,
 		Args: takes("FLOW...", 1, -1),
 		RunE: func(cmd *cobra.Command, files []string) error {
@@ -70,6 +77,7 @@ Exit code: 0 pass, 1 fail (a finding stands), 2 bad input, 3 unknown.`,
 	f.StringVar(&flags.memory, "max-memory", "512MiB", "memory beyond which chains are forgotten before their time")
 	f.StringVar(&flags.bytes, "max-rate", "", "payload bytes a second that are read at most, such as 20MiB; without it as fast as they come")
 	f.StringVar(&flags.sample, "sample", "", "watch only this share of the chains, such as 10%, each as a whole")
+	f.StringVar(&flags.workers, "workers", "", "share the work with the processes of the same `group=NAME`; also partitions=12, broker=B, session=10s, after commas")
 	f.IntVar(&flags.chains, "max-chains", shadow.DefaultChains, "chains in memory at most")
 	f.StringVar(&flags.logs, "log", "text", "logs on standard error: text or json")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "log what happens on the brokers, too")
@@ -82,14 +90,26 @@ func (a *app) shadow(ctx context.Context, files []string, flags *shadowFlags) er
 	if err != nil {
 		return input(err)
 	}
+	sharing, err := parseWorkers(flags.workers)
+	if err != nil {
+		return input(err)
+	}
 	id, err := shadow.OpenState(flags.state)
 	if err != nil {
 		return trouble(err)
 	}
 	defer id.Close()
+	if salt := a.env[envPrefix+"MASK_SALT"]; sharing != nil && salt != "" {
+		id.MaskSalt = salt
+	}
 	loaded, err := a.loadWatched(files, flags, id.MaskSalt)
 	if err != nil {
 		return err
+	}
+	if sharing != nil {
+		if err := a.checkWorkers(flags, loaded); err != nil {
+			return input(err)
+		}
 	}
 	watching, err := a.seenBy(ctx, &flags.seen, cfg, loaded)
 	defer watching.close()
@@ -104,6 +124,13 @@ func (a *app) shadow(ctx context.Context, files []string, flags *shadowFlags) er
 		}
 	}
 	c := &connector{adapters: a.adapters, runID: "shadow-" + id.ID, log: a.brokerLogger(cfg.Log, flags.verbose)}
+	var own brokers.Config
+	if sharing != nil {
+		c.runID = "workers-" + sharing.group // queues stay, whoever reads them
+		if own, err = c.workersBroker(sharing, loaded); err != nil {
+			return input(err)
+		}
+	}
 	sys, err := c.connectAll(ctx, loaded)
 	defer sys.close()
 	if err != nil {
@@ -113,7 +140,7 @@ func (a *app) shadow(ctx context.Context, files []string, flags *shadowFlags) er
 	for i := range cfg.Flows {
 		cfg.Flows[i].Schemas = a.registries() // each for one goroutine
 	}
-	summary, err := shadow.Run(ctx, *cfg)
+	summary, err := a.watch(ctx, cfg, sharing, own)
 	a.printSummary(summary)
 	if err != nil {
 		return trouble(err)

@@ -1,0 +1,5 @@
+package main
+
+import "context"
+
+func bench(ctx context.Context, o options, n int) error { return nil }
