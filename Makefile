@@ -2,7 +2,7 @@
 # RabbitMQ where only root may install it. internal/withbrokers installs, starts and stops them.
 
 .DEFAULT_GOAL := help
-.PHONY: bin/withbrokers brokers crash-campaign deploy-test shadow-bench shadow-soak help build demo check format test bench fuzz campaign shop-bugs drill matrix tools clean
+.PHONY: bin/withbrokers brokers crash-campaign worker-campaign deploy-test shadow-bench shadow-soak help build demo check format test bench fuzz campaign shop-bugs drill matrix tools clean
 
 PKG      ?= ./...
 FUZZTIME ?= 30s
@@ -60,6 +60,9 @@ campaign: ## the property tests on CHAINS (1000000) generated chains, drawn from
 
 crash-campaign: build $(BROKERS) ## a shadow killed 200 times under load, its connections cut, finds what one finds that is left alone
 	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./internal/crashcampaign -flowcheck bin/flowcheck
+
+worker-campaign: build $(BROKERS) ## 1, 2 and 4 processes of a shadow, of which one is killed, one leaves and one joins, find what one finds
+	$(BROKERS) -only kafka -- go run ./internal/workercampaign -flowcheck bin/flowcheck
 
 shadow-bench: $(BROKERS) ## a shadow on a real Kafka catches up from a backlog of MESSAGES (5000000) while new ones come, against a plain consumer
 	$(BROKERS) -only kafka -- go run ./internal/shadowbench -messages $(MESSAGES) -rounds $(ROUNDS)

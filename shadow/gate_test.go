@@ -1,6 +1,7 @@
 package shadow_test
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -28,5 +29,25 @@ func TestLook(t *testing.T) {
 	}
 	if _, err := shadow.Look(strings.NewReader("hello\n"), "f", time.Time{}); err == nil {
 		t.Fatal("any file will do")
+	}
+}
+
+// TestLookAll reads what two workers have said of the same: the latest counts,
+// whichever file has it, and nothing is counted twice.
+func TestLookAll(t *testing.T) {
+	t.Parallel()
+	one := `{"time":"2026-01-01T00:00:01Z","event":"finding","flow":"f","id":"a","chain":"o-1"}
+{"time":"2026-01-01T00:00:05Z","event":"finding","flow":"f","id":"b","chain":"o-2"}
+{"time":"2026-01-01T00:00:06Z","event":"chains","flow":"f","id":"c","chains":{"total":3,"pass":1,"fail":2}}
+`
+	two := `{"time":"2026-01-01T00:00:03Z","event":"withdrawn","flow":"f","id":"a","chain":"o-1"}
+{"time":"2026-01-01T00:00:05Z","event":"finding","flow":"f","id":"b","chain":"o-2"}
+{"time":"2026-01-01T00:00:06Z","event":"chains","flow":"f","id":"c","chains":{"total":3,"pass":1,"fail":2}}
+`
+	for _, files := range [][]string{{one, two}, {two, one}} {
+		w, err := shadow.LookAll([]io.Reader{strings.NewReader(files[0]), strings.NewReader(files[1])}, "f", time.Time{})
+		if err != nil || w.Failed != 1 || w.Chains.Total != 3 {
+			t.Errorf("%+v, %v: one chain of three has failed", w, err)
+		}
 	}
 }

@@ -2,7 +2,6 @@ package workers
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -171,7 +170,6 @@ func (j *judge) resume(c commit) error {
 		return fmt.Errorf("the commit of partition %d: %w", j.partition, err)
 	}
 	j.told = max(j.told, t.Told)
-	j.counted = max(j.counted, t.Told)
 	if j.next < 0 {
 		j.next, j.low.offset = c.low, c.low
 		if !t.Began.IsZero() {
@@ -238,29 +236,29 @@ func (j *judge) commit(s sarama.ConsumerGroupSession) error {
 	if !j.loud() || j.began.IsZero() {
 		return nil
 	}
-	if err := j.flush(); err != nil {
+	c, err := j.leave()
+	if err != nil {
 		return err
 	}
-	j.low.update(j)
-	to := told{Told: j.next, Began: j.began}.String()
-	s.MarkOffset(j.w.topic, j.partition, j.low.offset, to)
-	s.ResetOffset(j.w.topic, j.partition, j.low.offset, to)
+	s.MarkOffset(j.w.topic, j.partition, c.low, c.metadata)  // if it is further
+	s.ResetOffset(j.w.topic, j.partition, c.low, c.metadata) // if it is not
 	s.Commit()
-	j.told, j.counted = j.next, j.next
 	return nil
+}
+
+// leave tells what was found, and returns what whoever has the partition next needs
+// to know.
+func (j *judge) leave() (commit, error) {
+	if err := j.flush(); err != nil {
+		return commit{}, err
+	}
+	j.low.update(j)
+	j.told = j.next
+	return commit{j.low.offset, told{Told: j.next, Began: j.began}.String()}, nil
 }
 
 // flush tells what is new.
 func (j *judge) flush() error {
-	for _, one := range j.w.flows {
-		if t := j.tallies[one.name]; t.Total > 0 {
-			counted := *t
-			// Whoever counts again from there has the same id: the later count stands.
-			id := fmt.Sprintf("%s:%s:%d:%d", j.w.topic, one.name, j.partition, j.counted)
-			j.pending = append(j.pending, shadow.Record{Time: j.now, Event: shadow.EventChains, Flow: one.name, ID: hex.EncodeToString([]byte(id)), Chains: &counted})
-			*t = shadow.Tally{}
-		}
-	}
 	if len(j.pending) == 0 {
 		return nil
 	}

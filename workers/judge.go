@@ -1,6 +1,8 @@
 package workers
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -27,8 +29,8 @@ type judge struct {
 	now       time.Time
 	began     time.Time // when the last tap was armed first; zero: not yet
 	pending   []shadow.Record
-	tallies   map[string]*shadow.Tally // by flow
-	counted   int64                    // the offset from which the tallies count
+	tallies   map[string]*shadow.Tally // by flow: chains that closed in the span
+	span      time.Time                // when it began
 	low       lowWater
 	cycle     uint64 // of the collections of garbage, when chains were last let go of
 	err       error
@@ -57,6 +59,7 @@ type duty struct {
 
 func newJudge(w *worker, partition int32) *judge {
 	j := &judge{w: w, partition: partition, lanes: map[string][]*lane{}, duties: make([]duty, w.parts), tallies: map[string]*shadow.Tally{}, next: -1}
+	j.low.every = sampleEvery
 	chains := w.cfg.Shadow.Limits.Chains
 	if chains == 0 {
 		chains = shadow.DefaultChains
@@ -228,6 +231,7 @@ func (j *judge) look() {
 		return
 	}
 	j.now = now
+	j.count()
 	if j.began.IsZero() {
 		j.began = began
 		j.begin()
@@ -238,6 +242,27 @@ func (j *judge) look() {
 			l.live.Sweep(correlate.InstantOf(now))
 		}
 	}
+}
+
+// tallyEvery is the span in which chains are counted together. A count is told when
+// the span is over, by whoever has the partition then.
+const tallyEvery = 10 * time.Second
+
+// count tells how many chains have closed in a span that is over.
+func (j *judge) count() {
+	span := j.now.Truncate(tallyEvery)
+	if span.Equal(j.span) {
+		return
+	}
+	for flow, t := range j.tallies {
+		if t.Total > 0 && j.loud() {
+			id := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d\x00%d", j.w.topic, flow, j.partition, j.span.Unix()))
+			counted := *t
+			j.pending = append(j.pending, shadow.Record{Time: j.now, Event: shadow.EventChains, Flow: flow, ID: hex.EncodeToString(id[:12]), Chains: &counted})
+		}
+		*t = shadow.Tally{}
+	}
+	j.span = span
 }
 
 // begin tells the lanes since when messages have been seen.
@@ -291,6 +316,9 @@ func (j *judge) lost(from int64, at time.Time) {
 // tell is given the judgements of the lane.
 func (l *lane) tell(v *flows.Judgement) {
 	j := l.of
+	if !l.rule && v.Closed && !v.Again {
+		l.tally(v)
+	}
 	if !j.loud() {
 		return
 	}
@@ -304,9 +332,6 @@ func (l *lane) tell(v *flows.Judgement) {
 		own := *v
 		own.Found, own.Withdrawn = found, withdrawn
 		v = &own
-	}
-	if v.Closed && !v.Again {
-		l.tally(v)
 	}
 	if len(found)+len(withdrawn)+len(v.Unknowns) > 0 {
 		j.pending = append(j.pending, shadow.RecordsOf(l.flow.name, v, j.now)...)
@@ -324,6 +349,9 @@ func (l *lane) tally(v *flows.Judgement) {
 		t.Fail++
 	case flows.NotKnown:
 		t.Unknown++
+	}
+	if !l.of.loud() {
+		return
 	}
 	l.of.w.mu.Lock()
 	l.flow.counts.Add(v.Outcome, v.State, 1)

@@ -11,6 +11,7 @@ import (
 // lowWater is the offset from which whoever takes the partition over has to read.
 type lowWater struct {
 	horizon time.Duration
+	every   int64 // messages between two samples
 	offset  int64
 	latest  time.Time // the latest instant at which a message was seen
 	samples []sample  // ascending, both
@@ -44,7 +45,7 @@ func (l *lowWater) seen(at time.Time) { l.latest = later(l.latest, at) }
 // note notes that the message at the offset has been taken.
 func (l *lowWater) note(offset int64, now time.Time) {
 	l.latest = later(l.latest, now)
-	if offset%sampleEvery != 0 {
+	if offset%l.every != 0 {
 		return
 	}
 	l.samples = append(l.samples, sample{offset, l.latest})

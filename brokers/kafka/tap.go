@@ -20,7 +20,7 @@ type tap struct {
 	events  chan<- message.Event
 	durable bool
 	share   func(brokers.Channel, int32) bool // nil: every partition
-	ctx     context.Context //nolint:containedctx // the life of the tap
+	ctx     context.Context                   //nolint:containedctx // the life of the tap
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
 

@@ -1,12 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,9 +17,10 @@ import (
 
 // gateFlags are the flags of gate.
 type gateFlags struct {
-	flow, findings, state, url, tokenFile string
-	since                                 time.Duration
-	maxFail, minChains                    int
+	flow, state, url, tokenFile string
+	findings                    []string
+	since                       time.Duration
+	maxFail, minChains          int
 }
 
 func newGate(a *app) *cobra.Command {
@@ -43,7 +45,7 @@ counted yet.`,
 	f.StringVar(&flags.url, "url", "", "the `URL` of a running shadow's --listen")
 	f.StringVar(&flags.tokenFile, "token-file", "", "a `FILE` with the token for --url; or the environment variable FLOWCHECK_TOKEN")
 	f.StringVar(&flags.state, "state", "", "the state `FOLDER` of the shadow")
-	f.StringVar(&flags.findings, "findings", "", "its findings `FILE`, where that is elsewhere")
+	f.StringArrayVar(&flags.findings, "findings", nil, "its findings `FILE`, where that is elsewhere; repeat it for the workers of a group")
 	f.DurationVar(&flags.since, "since", 15*time.Minute, "how far to look back")
 	f.IntVar(&flags.maxFail, "max-fail", 0, "chains that may have failed")
 	f.IntVar(&flags.minChains, "min-chains", 1, "chains that must have closed")
@@ -52,7 +54,7 @@ counted yet.`,
 
 // check says what is wrong with the flags.
 func (g *gateFlags) check() error {
-	file := g.state != "" || g.findings != ""
+	file := g.state != "" || len(g.findings) > 0
 	switch {
 	case g.flow == "":
 		return errors.New("gate needs --flow NAME")
@@ -75,15 +77,22 @@ func (a *app) gate(ctx context.Context, flags *gateFlags) error {
 	if flags.url != "" {
 		return a.gateURL(ctx, flags)
 	}
-	name := cmp.Or(flags.findings, filepath.Join(flags.state, "findings.jsonl"))
-	file, err := os.Open(filepath.Clean(name))
-	if err != nil {
-		return input(err)
+	names := flags.findings
+	if len(names) == 0 {
+		names = []string{filepath.Join(flags.state, "findings.jsonl")}
 	}
-	defer file.Close()
-	w, err := shadow.Look(file, flags.flow, a.now().Add(-flags.since))
+	var files []io.Reader
+	for _, name := range names {
+		file, err := os.Open(filepath.Clean(name))
+		if err != nil {
+			return input(err)
+		}
+		defer file.Close()
+		files = append(files, file)
+	}
+	w, err := shadow.LookAll(files, flags.flow, a.now().Add(-flags.since))
 	if err != nil {
-		return input(fmt.Errorf("%s: %w", name, err))
+		return input(fmt.Errorf("%s: %w", strings.Join(names, ", "), err))
 	}
 	fmt.Fprintf(a.out, "%s: in the last %v %s closed, %d failed, %s of unknowns\n",
 		flags.flow, flags.since, count(w.Chains.Total, "chain"), w.Failed, count(w.Unknowns, "reason"))
