@@ -103,7 +103,6 @@ type tape struct {
 	all      []*sarama.ConsumerMessage
 	now      time.Time
 	sessions [2]string
-	read     [2]time.Time
 	offsets  map[string]int64
 	recent   []*message.Observation // since the last mark of the first duty
 	armed    time.Time

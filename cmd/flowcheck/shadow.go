@@ -99,37 +99,25 @@ func (a *app) shadow(ctx context.Context, files []string, flags *shadowFlags) er
 		return trouble(err)
 	}
 	defer id.Close()
-	if salt := a.env[envPrefix+"MASK_SALT"]; sharing != nil && salt != "" {
-		id.MaskSalt = salt
-	}
-	loaded, err := a.loadWatched(files, flags, id.MaskSalt)
+	loaded, err := a.loadWatched(files, flags, a.maskSalt(id, sharing))
 	if err != nil {
 		return err
 	}
-	if sharing != nil {
-		if err := a.checkWorkers(flags, loaded); err != nil {
-			return input(err)
-		}
+	if err := a.checkWorkers(sharing, flags, loaded); err != nil {
+		return input(err)
 	}
 	watching, err := a.seenBy(ctx, &flags.seen, cfg, loaded)
 	defer watching.close()
 	if err != nil {
 		return err
 	}
-	for _, flow := range loaded {
-		if cfg.Sample > 0 {
-			if _, err := flows.NewSampler(flow, cfg.Sample); err != nil {
-				return input(fmt.Errorf("--sample: %w", err))
-			}
-		}
+	if err := checkSample(cfg.Sample, loaded); err != nil {
+		return input(err)
 	}
 	c := &connector{adapters: a.adapters, runID: "shadow-" + id.ID, log: a.brokerLogger(cfg.Log, flags.verbose)}
-	var own brokers.Config
-	if sharing != nil {
-		c.runID = "workers-" + sharing.group // queues stay, whoever reads them
-		if own, err = c.workersBroker(sharing, loaded); err != nil {
-			return input(err)
-		}
+	own, err := c.workersBroker(sharing, loaded)
+	if err != nil {
+		return input(err)
 	}
 	sys, err := c.connectAll(ctx, loaded)
 	defer sys.close()
@@ -146,6 +134,19 @@ func (a *app) shadow(ctx context.Context, files []string, flags *shadowFlags) er
 		return trouble(err)
 	}
 	return shadowVerdict(summary)
+}
+
+// checkSample says which flow misses what a sample leaves out.
+func checkSample(share float64, loaded []*flows.Flow) error {
+	for _, flow := range loaded {
+		if share == 0 {
+			break
+		}
+		if _, err := flows.NewSampler(flow, share); err != nil {
+			return fmt.Errorf("--sample: %w", err)
+		}
+	}
+	return nil
 }
 
 // shadowConfig is what the flags say of a shadow.

@@ -59,9 +59,19 @@ func parseWorkers(text string) (*workersFlag, error) {
 	return w, nil
 }
 
+// maskSalt goes into the hashes of masked values: the same in all workers.
+func (a *app) maskSalt(id *shadow.Identity, w *workersFlag) string {
+	if salt := a.env[envPrefix+"MASK_SALT"]; w != nil && salt != "" {
+		return salt
+	}
+	return id.MaskSalt
+}
+
 // checkWorkers says what cannot be shared among processes.
-func (a *app) checkWorkers(flags *shadowFlags, loaded []*flows.Flow) error {
+func (a *app) checkWorkers(w *workersFlag, flags *shadowFlags, loaded []*flows.Flow) error {
 	switch {
+	case w == nil:
+		return nil
 	case flags.sample != "" || flags.record > 0 || flags.bytes != "":
 		return errors.New("--sample, --record-last and --max-rate are for a shadow of one process")
 	case flags.state == "" && flags.findings == "":
@@ -81,6 +91,10 @@ func (a *app) checkWorkers(flags *shadowFlags, loaded []*flows.Flow) error {
 // workersBroker is the Kafka that has flowcheck's own topic: the one of that name,
 // or the only one.
 func (c *connector) workersBroker(w *workersFlag, loaded []*flows.Flow) (brokers.Config, error) {
+	if w == nil {
+		return brokers.Config{}, nil
+	}
+	c.runID = "workers-" + w.group // queues stay, whoever reads them
 	var found []brokers.Config
 	for _, f := range loaded {
 		for i := range f.Brokers {
