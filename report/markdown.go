@@ -52,6 +52,7 @@ func Markdown(w io.Writer, r *flows.Result, opts MarkdownOptions) error {
 		m.line("")
 	}
 	m.table()
+	m.warnings()
 	all := troubled(r, nil)
 	for i, chain := range all {
 		if i == opts.Chains {
@@ -96,6 +97,16 @@ func (m *markdown) table() {
 		}
 	}
 	m.line("")
+}
+
+// warnings are what is odd and no verdict, such as a broker that was not verified.
+func (m *markdown) warnings() {
+	for _, w := range m.r.Warnings {
+		m.line("> warning: %s", inline(flat(w)))
+	}
+	if len(m.r.Warnings) > 0 {
+		m.line("")
+	}
 }
 
 // chain tells of one chain that does not pass.
