@@ -37,6 +37,7 @@ func TestRestart(t *testing.T) {
 		{"cannot be restarted", false, false, 500, "restart unknown (while the trigger was sent unknown, after the trigger unknown, after paid unknown, after packed unknown)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			var mu sync.Mutex
 			held := map[any]chan struct{}{} // messages that the system works on while it is restarted
 			restarted := atomic.Int64{}

@@ -28,6 +28,7 @@ func steadily(_ string, b body) []out { return []out{{after: 150 * time.Millisec
 // Tries that restart the system at the same moment share the restart, and each of
 // them tells of it.
 func TestTriesShareARestart(t *testing.T) {
+	t.Parallel()
 	text, restarted := restartedInCases(t)
 	r := newRig(t, text, memory.Options{})
 	result, _ := r.runWith(steadily)
@@ -51,6 +52,7 @@ func TestTriesShareARestart(t *testing.T) {
 // With FailFast a scenario's probe ends with the first try that fails, and says so;
 // the other scenarios' goes on.
 func TestFailFast(t *testing.T) {
+	t.Parallel()
 	text, restarted := restartedInCases(t)
 	r := newRig(t, text, memory.Options{})
 	r.cfg.FailFast = true
