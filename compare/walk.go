@@ -57,7 +57,7 @@ func (w *walker) page(dst []byte, o *message.Observation) []byte {
 	w.out = w.out[:0]
 	if at, ok := w.channels[o.Channel]; ok {
 		w.out = appendPosition(w.out, o.Position)
-		w.message(&w.flow.Channels[at], o)
+		w.message(at, o)
 	} else if _, known := w.strange[o.Channel]; known || len(w.strange) < maxStrange {
 		w.strange[o.Channel]++
 	}
@@ -65,8 +65,10 @@ func (w *walker) page(dst []byte, o *message.Observation) []byte {
 	return append(dst, w.out...)
 }
 
-func (w *walker) message(ch *flows.Channel, o *message.Observation) {
-	headers, body := o.Headers, o.Payload
+func (w *walker) message(channel int, o *message.Observation) {
+	ch := &w.flow.Channels[channel]
+	headers := o.Headers
+	key, body := w.flow.AsText(channel, o)
 	if ch.SNS != "" || ch.SQS != "" {
 		if n, ok := payload.UnwrapSNS(body); ok {
 			headers, body = n.Headers, n.Message
@@ -76,8 +78,8 @@ func (w *walker) message(ch *flows.Channel, o *message.Observation) {
 		w.death(o)
 		headers = deadletter.Strip(headers)
 	}
-	if o.Key != nil {
-		w.text("key", o.Key)
+	if key != nil {
+		w.text("key", key)
 	}
 	w.heads(headers)
 	w.properties(o.Properties)

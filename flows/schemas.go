@@ -130,9 +130,18 @@ func (l *Learner) Prepare(ctx context.Context) error {
 			sent[s.to] = sent[s.to] || s.body.set || s.key.set
 		}
 	}
+	return l.PrepareFor(ctx, sent)
+}
+
+// PrepareFor fetches what is needed to write to the channels, by index. The error
+// names the channel.
+func (l *Learner) PrepareFor(ctx context.Context, channels map[int]bool) error {
+	if l == nil {
+		return nil
+	}
 	for at := range l.flow.Channels {
 		ch := &l.flow.Channels[at]
-		if !sent[at] || ch.Registry == nil {
+		if !channels[at] || ch.Registry == nil {
 			continue
 		}
 		for _, codec := range []payload.Codec{ch.intake.body, ch.intake.key} {

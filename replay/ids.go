@@ -135,7 +135,7 @@ func (p *Plan) Rewrite(r *Renamer) error {
 		s := &p.Shipments[i]
 		if s.Chain == Alone {
 			ids := s.mentions(teller, known)
-			if err := s.rewrite(r, ids); err != nil {
+			if err := s.rewrite(p.Flow, r, ids); err != nil {
 				return err
 			}
 			for _, id := range ids {
@@ -151,7 +151,7 @@ func (p *Plan) Rewrite(r *Renamer) error {
 		for _, id := range ids { // an id may be made of several fields
 			ids = append(ids, Parts(id)...)
 		}
-		if err := s.rewrite(r, ids); err != nil {
+		if err := s.rewrite(p.Flow, r, ids); err != nil {
 			return err
 		}
 		after := teller.Tell(&s.Trigger)
@@ -217,7 +217,7 @@ func (s *Shipment) place() string { return fmt.Sprintf("message %d of the record
 
 // rewrite replaces ids in the key, the headers, the properties and the body. The
 // longest goes first: one may be part of another.
-func (s *Shipment) rewrite(r *Renamer, ids []string) error {
+func (s *Shipment) rewrite(f *flows.Flow, r *Renamer, ids []string) error {
 	slices.SortFunc(ids, func(a, b string) int {
 		if len(a) != len(b) {
 			return len(b) - len(a)
@@ -236,10 +236,14 @@ func (s *Shipment) rewrite(r *Renamer, ids []string) error {
 		pairs = append(pairs, pair{id, r.New(id)})
 	}
 	m := &s.Message
-	if m.Key != nil {
+	body, key, err := f.Recode(&s.Trigger, func(text string) string { return replaceAll(text, pairs) })
+	if err != nil {
+		return fmt.Errorf("%s: ids in it could not be rewritten: %w; --ids same leaves them", s.place(), err)
+	}
+	if m.Key != nil && !key {
 		m.Key = []byte(replaceAll(string(m.Key), pairs))
 	}
-	if m.Payload != nil {
+	if m.Payload != nil && !body {
 		m.Payload = []byte(replaceAll(string(m.Payload), pairs))
 	}
 	for i := range m.Headers {

@@ -206,13 +206,3 @@ channels:
 		t.Error("the recording is not kept")
 	}
 }
-
-// TestReplayStopsAtALag: the courier stops at a shipment that it cannot deliver, and
-// those behind it wait in its queue.
-func TestReplayStopsAtALag(t *testing.T) {
-	t.Parallel()
-	code, r, errs := drilled(t, "stuck-after-poison", "--ids", "fresh", "--rate", "5/s", "--max-lag", "2")
-	if code == exitPass || len(r.Unknowns) == 0 || !strings.Contains(r.Unknowns[len(r.Unknowns)-1].Reason+r.Unknowns[0].Reason, "messages wait in the system, more than 2") {
-		t.Errorf("exit code %d: %+v\n%s", code, r.Unknowns, errs)
-	}
-}

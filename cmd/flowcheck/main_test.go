@@ -57,6 +57,7 @@ func runInShop(ctx context.Context, bug string, a *app, args []string) (code int
 		}
 		urls = append(urls, name+"="+e.urls[name])
 	}
+	a.env["SHOP"] = e.control.URL
 	a.env[envOf("broker")] = strings.Join(urls, "\n")
 	code = execute(ctx, args, a)
 	return code, e.close()

@@ -59,6 +59,9 @@ func (a *app) planReplay(ctx context.Context, d *replaying) error {
 	if d.flags.learn {
 		d.second = d.plan.Copy()
 	}
+	if err := a.schemasFor(ctx, d); err != nil {
+		return err
+	}
 	if err := d.open(a); err != nil {
 		return err
 	}
@@ -125,6 +128,19 @@ func (a *app) eachPast(d *replaying, on func(*message.RecordingHeader) bool, tak
 	return input(fmt.Errorf("%s: %w", d.recording, err))
 }
 
+// schemasFor fetches the schemas by which ids in bodies that are no text are
+// rewritten.
+func (a *app) schemasFor(ctx context.Context, d *replaying) error {
+	if d.flags.ids != "fresh" || d.flags.dryRun {
+		return nil
+	}
+	channels := map[int]bool{}
+	for i := range d.plan.Shipments {
+		channels[d.plan.Shipments[i].Channel] = true
+	}
+	return flows.NewLearner(d.flow, a.registries()).PrepareFor(ctx, channels)
+}
+
 // open opens the state file.
 func (d *replaying) open(a *app) error {
 	shift := a.now().Sub(d.plan.Shipments[0].At)
@@ -153,7 +169,7 @@ func (d *replaying) open(a *app) error {
 
 // rename gives the messages their ids and times.
 func (d *replaying) rename(shift time.Duration) error {
-	if d.flags.ids == "fresh" {
+	if d.flags.ids == "fresh" && !(d.flags.dryRun && d.flow.NeedsSchemas()) {
 		if err := d.plan.Rewrite(replay.NewRenamer(d.run)); err != nil {
 			return input(err)
 		}

@@ -67,6 +67,15 @@ func seeded() *srfake.Registry {
 	return r
 }
 
+// evolve gives orders a newer schema.
+func evolve(r *srfake.Registry) {
+	r.SeedSchema("orders-value", 2, 9, sr.Schema{Schema: `{"type":"record","name":"Order","fields":[
+		{"name":"orderId","type":"string"},{"name":"note","type":["null","string"],"default":null},{"name":"shop","type":"string","default":"x"},
+		{"name":"total","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}},
+		{"name":"lines","type":{"type":"array","items":{"type":"record","name":"Line","fields":[
+			{"name":"sku","type":"string"},{"name":"qty","type":"int"}]}}}]}`})
+}
+
 // schemasRig is a Kafka, a registry, and a flow file that has both.
 func schemasRig(t *testing.T, flow string) (env map[string]string, registry *srfake.Registry, file string) {
 	t.Helper()
