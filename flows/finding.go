@@ -61,7 +61,8 @@ type Finding struct {
 
 // Rests is what a finding of a rule rests on beside its evidence.
 type Rests struct {
-	// On are messages: of a gap, the last one before it.
+	// On are messages: what a Live had seen of the chain by then; of a gap, the last
+	// one before it.
 	On []Evidence
 	// From and Until are the time in which it was found; zero where it is not judged
 	// by windows of time.

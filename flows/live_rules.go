@@ -3,6 +3,7 @@ package flows
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flowcheck/flowcheck/correlate"
@@ -73,12 +74,22 @@ func (l *Live) measure(j *judge) {
 	}
 }
 
+// maxRests bounds the messages of its chain that a rule's finding tells.
+const maxRests = 200
+
 // labelled names the chains of a rule's findings.
 func (l *Live) labelled(all []ruleFinding) []Finding {
 	findings := make([]Finding, 0, len(all))
 	for _, one := range all {
 		if c := one.place.chain; c != nil {
-			one.Chain, one.IDs = l.flow().label(l.named(c))
+			c = l.named(c)
+			one.Chain, one.IDs = l.flow().label(c)
+			for i := range c.Entries[:min(len(c.Entries), maxRests)] {
+				e := &c.Entries[i]
+				at := e.Position
+				at.ID = strings.Clone(at.ID)
+				one.rests.On = append(one.rests.On, Evidence{l.flow().Channels[e.Channel].Name, at})
+			}
 		}
 		findings = append(findings, one.Finding)
 	}

@@ -26,8 +26,8 @@ func Cut(to io.Writer, state, id string) (*Record, error) {
 		return nil, err
 	}
 	c := &piece{want: map[Place]bool{}, seen: map[Place]bool{}, from: found.From, until: found.Until}
-	for _, m := range found.Timeline {
-		c.want[m.Place] = true
+	if err := c.chain(filepath.Join(state, "findings.jsonl"), found); err != nil {
+		return found, err
 	}
 	for _, p := range append(found.Evidence, found.Rests...) {
 		c.want[p] = true
@@ -51,7 +51,7 @@ func Cut(to io.Writer, state, id string) (*Record, error) {
 	if missing := len(c.want); missing > 0 {
 		return found, fmt.Errorf("%w: %d of the messages of %s; --record-last keeps them for longer", ErrNotKept, missing, id)
 	}
-	return found, c.write(to, found)
+	return found, c.write(to)
 }
 
 // findRecord finds a finding in the findings file.
@@ -84,8 +84,30 @@ type piece struct {
 	seen   map[Place]bool // is among the events
 	from   *time.Time     // with until: all of that time is wanted
 	until  *time.Time
+	told   time.Time // when the last of them was
 	header message.RecordingHeader
 	events []message.Event
+}
+
+// chain wants what each finding of the chain has of it: one that was told later has
+// more.
+func (c *piece) chain(name string, found *Record) error {
+	f, err := os.Open(filepath.Clean(name))
+	if err != nil {
+		return fmt.Errorf("findings: %w", err)
+	}
+	defer f.Close()
+	return Records(f, func(r *Record) error {
+		if r.ID == found.ID || r.Flow == found.Flow && r.Chain == found.Chain && r.Chain != "" {
+			for _, m := range r.Timeline {
+				c.want[m.Place] = true
+			}
+			if r.Time.After(c.told) {
+				c.told = r.Time
+			}
+		}
+		return nil
+	})
 }
 
 // files are the recordings of the folder, the oldest first.
@@ -151,7 +173,7 @@ func (c *piece) timely(o *message.Observation, at Place) bool {
 
 // write writes the recording: it ends when the finding was told, since by then what
 // is missing was known to be. That of a window has no end.
-func (c *piece) write(to io.Writer, found *Record) error {
+func (c *piece) write(to io.Writer) error {
 	w := message.NewWriter(to, c.header)
 	slices.SortStableFunc(c.events, func(a, b message.Event) int { return seenOf(&a).Compare(seenOf(&b)) })
 	for _, e := range c.events {
@@ -162,7 +184,7 @@ func (c *piece) write(to io.Writer, found *Record) error {
 	if c.from != nil {
 		return nil // of what came later nothing is known
 	}
-	end := found.Time
+	end := c.told
 	if n := len(c.events); n > 0 && seenOf(&c.events[n-1]).After(end) {
 		end = seenOf(&c.events[n-1])
 	}
