@@ -18,6 +18,7 @@ import (
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/brokers/memory"
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/internal/await"
 	"github.com/flowcheck/flowcheck/message"
 	"github.com/flowcheck/flowcheck/shadow"
 )
@@ -128,17 +129,7 @@ func (r *running) end() *shadow.Summary {
 // until waits for a condition.
 func until(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("after a minute: not %s", what)
-		}
-	}
+	await.True(t, what, is)
 }
 
 // produce sends a message whose body is the JSON of a map.

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/internal/await"
 	"github.com/flowcheck/flowcheck/internal/testbroker"
 	"github.com/flowcheck/flowcheck/message"
 )
@@ -261,20 +262,7 @@ func bodies(observations []*message.Observation) []string {
 // eventually asks until the answer is "", and fails with the last one.
 func eventually(t testing.TB, what string, ask func() string) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for {
-		last := ask()
-		if last == "" {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("%s: %s", what, last)
-		}
-	}
+	await.Silence(t, what, ask)
 }
 
 // asJSON is v as JSON.

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/internal/await"
 	"github.com/flowcheck/flowcheck/internal/testbroker"
 	"github.com/flowcheck/flowcheck/message"
 )
@@ -207,20 +208,7 @@ func soon(t testing.TB) context.Context {
 // eventually asks until the answer is "".
 func eventually(t testing.TB, what string, ask func() string) {
 	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for {
-		last := ask()
-		if last == "" {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("%s: not within %s: %s", what, patience, last)
-		}
-	}
+	await.Silence(t, what, ask)
 }
 
 // armed is a tap and what it sent.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/brokers/brokertest"
+	"github.com/flowcheck/flowcheck/internal/await"
 	"github.com/flowcheck/flowcheck/internal/testbroker"
 )
 
@@ -214,20 +215,7 @@ func (s *site) nothingLeft() {
 // eventually asks until the answer is "".
 func eventually(t testing.TB, what string, ask func() string) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for {
-		last := ask()
-		if last == "" {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("%s: not within %s: %s", what, patience, last)
-		}
-	}
+	await.Silence(t, what, ask)
 }
 
 // getter is a consumer that asks for each message.

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/flowcheck/flowcheck/internal/await"
 	"github.com/flowcheck/flowcheck/internal/testbroker"
 )
 
@@ -82,7 +82,7 @@ func TestAnInterruptEndsTheCommand(t *testing.T) {
 		script := "trap ': >" + ended + "; kill $!; exit 3' TERM; /bin/sleep 60 & : >" + begun + "; wait"
 		code <- run(ctx, []string{"-only", "kafka", "--", "sh", "-c", script}, &bytes.Buffer{})
 	}()
-	until(t, func() bool { return exists(begun) })
+	await.True(t, "it begins", func() bool { return exists(begun) })
 	interrupt()
 	if got := <-code; got != 130 {
 		t.Errorf("code %d", got)
@@ -135,7 +135,7 @@ func TestAnInterruptEndsAnInstallation(t *testing.T) {
 	code := make(chan int)
 	go func() { code <- run(ctx, []string{"-only", "ministack", "-install"}, &bytes.Buffer{}) }()
 	bin := filepath.Join(testbroker.MinistackVenv(testbroker.Home()), "bin")
-	until(t, func() bool { return exists(filepath.Join(bin, "begun")) })
+	await.True(t, "it begins", func() bool { return exists(filepath.Join(bin, "begun")) })
 	interrupt()
 	if got := <-code; got != 130 {
 		t.Errorf("code %d", got)
@@ -181,21 +181,5 @@ func TestServicesAreForbiddenWhileInstalling(t *testing.T) {
 				t.Errorf("after: %q, before: %q", after, before)
 			}
 		})
-	}
-}
-
-// until waits for a condition.
-func until(t *testing.T, holds func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-ctx.Done():
-			t.Fatal("waited in vain")
-		case <-tick.C:
-		}
 	}
 }
