@@ -8,7 +8,7 @@ import (
 
 // Patience is how long is waited for what must come, on a machine that has other
 // work as well.
-const Patience = time.Minute
+const Patience = 2 * time.Minute
 
 // True waits until the condition holds.
 func True(t testing.TB, what string, is func() bool) {
