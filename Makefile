@@ -41,7 +41,7 @@ format: $(TOOLS) ## format the files
 	bin/gofumpt -w $(PKG:/...=)
 
 test: $(BROKERS) ## every test against the real brokers; PKG=./brokers/kafka/... for some
-	$(BROKERS) -- go test $(RACE) $(TESTFLAGS) -count=1 -p 4 -timeout 12m $(PKG)
+	$(BROKERS) -- go test $(RACE) $(TESTFLAGS) -count=1 -p 4 -timeout 20m $(PKG)
 
 bench: $(BROKERS) ## benchmarks, against the real brokers, and how fast recordings are judged
 	$(BROKERS) -- go test -run='^$$' -bench=. -benchmem -p 1 -timeout 30m $(PKG)
