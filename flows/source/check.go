@@ -96,6 +96,12 @@ func checkReferences(f *File, errs *collector) {
 		r.scenario(s)
 	}
 	r.to("id", r.ids, f.PartitionBy)
+	for _, id := range f.Correlate {
+		if f.PartitionBy.IsSet() && id.Name.Value == f.PartitionBy.Value && !id.Ties {
+			errs.add(Errorf(f.PartitionBy.Pos, "the id %s ties no chains together, so that chains cannot be told apart by it", quote(id.Name.Value)).
+				WithHint("name the id that every step carries, without `ties: false`"))
+		}
+	}
 }
 
 // to reports names that are not among the known. Text with ${…} is not known

@@ -1,5 +1,111 @@
 package main
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
 
-func bench(ctx context.Context, o options, n int) error { return nil }
+	"github.com/IBM/sarama"
+)
+
+// sentinels are chains at the end of a backlog that are told of.
+const sentinels = 64
+
+// bench measures how long n workers take to forward and judge a backlog: from their
+// start until the last of its chains has been told of.
+func bench(ctx context.Context, o options, n int) error {
+	dir, err := os.MkdirTemp("", "workerbench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	l, err := newLoad(o)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	flow := filepath.Join(dir, "campaign.flow.yaml")
+	// The rules with keys of their own have each message forwarded a second time.
+	text, _, _ := strings.Cut(l.flow(), "rules:")
+	text += "rules:\n"
+	for _, channel := range []string{"orders", "payments", "shipments", "mails"} {
+		text += fmt.Sprintf("  - never: { name: %s, channel: %s, when: body.amount < 0 }\n", channel, channel)
+	}
+	if err := os.WriteFile(flow, []byte(text), 0o600); err != nil {
+		return err
+	}
+	t := &team{o: o, dir: dir, flow: flow, group: fmt.Sprintf("bench-%d", l.run)}
+	defer t.killAll()
+	if err := t.join(); err != nil { // so that the group has a place to go on at
+		return err
+	}
+	if err := t.all[0].armed(ctx); err != nil {
+		return err
+	}
+	if err := rest(ctx, 3*time.Second); err != nil {
+		return err
+	}
+	if err := t.all[0].leave(); err != nil {
+		return err
+	}
+	if err := l.backlog(o.bench / 4); err != nil {
+		return err
+	}
+	began := time.Now()
+	for range n {
+		if err := t.join(); err != nil {
+			return err
+		}
+	}
+	err = wait(ctx, func() (bool, error) {
+		told, err := read(t.all...)
+		return err == nil && len(told.stands) >= 4*sentinels, err
+	})
+	took := time.Since(began)
+	cpu := time.Duration(0)
+	for _, p := range t.all[1:] {
+		if p.cmd == nil {
+			continue
+		}
+		process := p.cmd
+		if leaveErr := p.leave(); err == nil {
+			err = leaveErr
+		}
+		cpu += process.ProcessState.UserTime() + process.ProcessState.SystemTime()
+	}
+	fmt.Printf("%d workers: %d messages in %.1f s, %.0f a second; %.1f s of CPU, %.0f a second of it\n",
+		n, l.messages, took.Seconds(), float64(l.messages)/took.Seconds(), cpu.Seconds(), float64(l.messages)/cpu.Seconds())
+	return err
+}
+
+// backlog sends whole chains, and at the end some that are wrong.
+func (l *load) backlog(chains int) error {
+	for first := 0; first < chains; first += 2000 {
+		var batch []*sarama.ProducerMessage
+		for step := range 4 {
+			for n := first; n < min(first+2000, chains); n++ {
+				batch = append(batch, l.step(step, n, 1+n%900))
+			}
+		}
+		if err := l.put(batch); err != nil {
+			return err
+		}
+	}
+	var batch []*sarama.ProducerMessage
+	for step := range 4 {
+		for n := chains; n < chains+sentinels; n++ {
+			batch = append(batch, l.step(step, n, -1))
+		}
+	}
+	return l.put(batch)
+}
+
+// step is a message of a chain.
+func (l *load) step(step, chain, amount int) *sarama.ProducerMessage {
+	id := fmt.Sprintf("o-%d", chain)
+	body := fmt.Sprintf(`{"order":%q,"payment":"p-%s","amount":%d,"seq":%d,"customer":{"name":"Somebody","city":"Somewhere"},"note":%q}`, id, id, amount, chain, strings.Repeat("x", 150))
+	return l.message(step, id, body)
+}
