@@ -60,34 +60,45 @@ func bench(ctx context.Context, o options, n int) error {
 			return err
 		}
 	}
-	err = wait(ctx, func() (bool, error) {
-		told, err := read(t.all...)
-		if err != nil {
-			return false, err
-		}
-		found := 0
-		for _, text := range told.stands {
-			if strings.HasPrefix(text, "forbidden") {
-				found++
-			}
-		}
-		return found >= 4*sentinels, nil
-	})
+	err = wait(ctx, t.isThrough)
 	took := time.Since(began)
-	cpu := time.Duration(0)
-	for _, p := range t.all[1:] {
-		if p.cmd == nil {
-			continue
-		}
-		process := p.cmd
-		if leaveErr := p.leave(); err == nil {
-			err = leaveErr
-		}
-		cpu += process.ProcessState.UserTime() + process.ProcessState.SystemTime()
+	cpu, leaveErr := t.spent()
+	if err == nil {
+		err = leaveErr
 	}
 	fmt.Printf("%d workers: %d messages in %.1f s, %.0f a second; %.1f s of CPU, %.0f a second of it\n",
 		n, l.messages, took.Seconds(), float64(l.messages)/took.Seconds(), cpu.Seconds(), float64(l.messages)/cpu.Seconds())
 	return err
+}
+
+// isThrough reports whether the last chains of each topic have been told of.
+func (t *team) isThrough() (bool, error) {
+	told, err := read(t.all...)
+	if err != nil {
+		return false, err
+	}
+	found := 0
+	for _, text := range told.stands {
+		if strings.HasPrefix(text, "forbidden") {
+			found++
+		}
+	}
+	return found >= 4*sentinels, nil
+}
+
+// spent has the workers leave and adds up the time that they had of the processors.
+func (t *team) spent() (cpu time.Duration, err error) {
+	for _, p := range t.all {
+		process := p.cmd
+		if process == nil {
+			continue
+		}
+		if err := p.leave(); err != nil {
+			return cpu, err
+		}
+		cpu += process.ProcessState.UserTime() + process.ProcessState.SystemTime()
+	}
+	return cpu, nil
 }
 
 // backlog sends whole chains, and at the end some that are wrong.
