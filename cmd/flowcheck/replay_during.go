@@ -25,8 +25,11 @@ func (f *replayFlags) checkHooks(flow *flows.Flow) error {
 	return nil
 }
 
-// disturbances call each hook of --during once for each channel whose messages
-// others follow, when one has come there.
+// leastCalls is how often each hook is called at least.
+const leastCalls = 4
+
+// disturbances call each hook of --during for each channel whose messages others
+// follow, when one has come there; where those are few, in turn.
 func (d *replaying) disturbances() []scenarios.Disturbance {
 	var channels []string
 	for i := range d.flow.Steps {
@@ -42,6 +45,9 @@ func (d *replaying) disturbances() []scenarios.Disturbance {
 				channels = append(channels, name)
 			}
 		}
+	}
+	for len(channels) > 0 && len(channels) < leastCalls {
+		channels = append(channels, channels...)
 	}
 	var all []scenarios.Disturbance
 	for _, name := range d.flags.during {
