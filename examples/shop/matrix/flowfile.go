@@ -94,8 +94,17 @@ func copied(text string, n int) string {
 	return b.String()
 }
 
+// defaultSettle is flowcheck's own, which a flow file need not name.
+const defaultSettle = "settle: 500ms\n"
+
+// ownSettle finds the settle of a flow file.
+var ownSettle = regexp.MustCompile(`(?m)^settle:`)
+
 // longer stretches each time of a flow file.
 func longer(text string, by float64) string {
+	if by > 1 && !ownSettle.MatchString(text) {
+		text = strings.TrimSuffix(text, "\n") + "\n" + defaultSettle
+	}
 	return duration.ReplaceAllStringFunc(text, func(m string) string {
 		parts := duration.FindStringSubmatch(m)
 		n, err := strconv.Atoi(parts[2])
