@@ -220,7 +220,7 @@ func record(t testing.TB, seed uint64) *tape {
 	p.mark(0)
 	p.mark(1)
 	p.now = p.now.Add(time.Minute)
-	for n := range 1000 {
+	for n := range 600 {
 		p.chain(n)
 		for range 4 {
 			p.now = p.now.Add(time.Second)
@@ -289,13 +289,13 @@ func play(t testing.TB, p *tape, lives int) (*heard, int64) {
 // one after the other, which read from the low-water mark.
 func TestWhoeverTakesOverSaysTheSame(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(2) {
+	for seed := range uint64(1) {
 		p := record(t, seed)
 		one, _ := play(t, p, 1<<30)
 		many, low := play(t, p, 2500)
 		want, chains, unknowns := one.stands()
 		got, counted, doubts := many.stands()
-		if len(want) < 150 || chains < 1000 {
+		if len(want) < 90 || chains < 600 {
 			t.Fatalf("seed %d: one worker: %d findings, %d chains, %d unknowns: the tape is not what it should be", seed, len(want), chains, unknowns)
 		}
 		if !slices.Equal(want, got) || doubts != unknowns || counted != chains {

@@ -13,7 +13,7 @@ import (
 // TestTwoWorkers is the campaign in short.
 func TestTwoWorkers(t *testing.T) {
 	t.Parallel()
-	o := options{kafka: testbroker.Kafka(t), rate: 30, length: 4 * time.Second, session: 6 * time.Second, seed: 7}
+	o := options{kafka: testbroker.Kafka(t), rate: 30, length: 3 * time.Second, session: 6 * time.Second, seed: 7}
 	program := filepath.Join(t.TempDir(), "flowcheck")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/flowcheck")
 	if out, err := build.CombinedOutput(); err != nil {
