@@ -35,6 +35,7 @@ func tapName(flow, channel string) string {
 // arm arms the taps of the duties where the last ones came to.
 func (f *forwarder) arm(ctx context.Context) error {
 	shadow := &f.w.cfg.Shadow
+	began := shadow.Now() // what the taps see from now on may have waited
 	f.taps = make([]brokers.Tap, len(shadow.Tappers))
 	for i := range shadow.Tappers {
 		cfg := brokers.TapConfig{Events: f.events, Durable: true, Resume: []message.Mark{}, Share: func(ch brokers.Channel, partition int32) bool {
@@ -60,7 +61,7 @@ func (f *forwarder) arm(ctx context.Context) error {
 		f.taps[i] = tap
 	}
 	f.armed = shadow.Now()
-	return f.returned(ctx)
+	return f.returned(ctx, began)
 }
 
 // channels are those of a flow that the duties have a part of, by a tapper.
@@ -81,14 +82,14 @@ func (f *forwarder) channels(one *watched, tapper int) (all []brokers.Channel) {
 	return all
 }
 
-// returned tells that nobody has read the channels for a while.
-func (f *forwarder) returned(ctx context.Context) error {
+// returned tells that nobody has read the channels until then.
+func (f *forwarder) returned(ctx context.Context, until time.Time) error {
 	if f.away.IsZero() {
 		return nil
 	}
 	for name, r := range f.routes {
 		f.waits[name] = true
-		m := &message.Mark{Kind: message.MarkAway, Channel: r.channel, Since: f.away, Seen: f.armed}
+		m := &message.Mark{Kind: message.MarkAway, Channel: r.channel, Since: f.away, Seen: until}
 		if err := f.everywhere(ctx, r.flow, m); err != nil {
 			return err
 		}

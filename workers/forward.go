@@ -117,6 +117,10 @@ func (f *forwarder) work(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		if f.resume == nil && f.armed.IsZero() && (errors.Is(err, brokers.ErrAbsent) || errors.Is(err, brokers.ErrNotTappable) || errors.Is(err, brokers.ErrRefused)) {
+			f.w.fail(err) // as a shadow of one process does, where it cannot begin
+			return
+		}
 		f.w.log.Warn("forwarding begins again at the last mark", "duties", f.duties, "error", err)
 		f.w.pause(ctx, time.Second)
 		again := f.w.newForwarder()
