@@ -52,8 +52,8 @@ func renamed(r *replay.Renamer) compare.Renamed {
 
 // asBefore takes out of what the flow says now what it says of the recording, too:
 // that has not changed; and what it says of messages that were sent in the middle
-// of a chain. It returns how many findings that were.
-func asBefore(now *side, was *flows.Result, names map[string]string) int {
+// of a chain. It returns how many findings and unknowns that were.
+func asBefore(now *side, was *flows.Result, names map[string]string) (findings, unknowns int) {
 	type about struct{ chain, kind, step, rule string }
 	before := map[about]bool{}
 	for _, f := range was.Findings {
@@ -64,7 +64,7 @@ func asBefore(now *side, was *flows.Result, names map[string]string) int {
 		open[flows.Unknown{Chain: names[u.Chain], Reason: u.Reason}] = true
 	}
 	r := now.result
-	all := len(r.Findings)
+	findings, unknowns = len(r.Findings), len(r.Unknowns)
 	r.Findings = slices.DeleteFunc(r.Findings, func(f flows.Finding) bool {
 		return f.Chain != "" && before[about{f.Chain, string(f.Kind), f.Step, f.Rule}] ||
 			slices.ContainsFunc(f.Evidence, func(e flows.Evidence) bool { return now.own[e] })
@@ -72,5 +72,5 @@ func asBefore(now *side, was *flows.Result, names map[string]string) int {
 	r.Unknowns = slices.DeleteFunc(r.Unknowns, func(u flows.Unknown) bool {
 		return u.Chain != "" && open[flows.Unknown{Chain: u.Chain, Reason: u.Reason}]
 	})
-	return all - len(r.Findings)
+	return findings - len(r.Findings), unknowns - len(r.Unknowns)
 }

@@ -15,8 +15,9 @@ import (
 // chains have the names that they have now.
 func merge(side *side, cfg *compare.Config, was *past) *flows.Result {
 	now, names := side.result, renamedChains(cfg)
-	if n := asBefore(side, was.found, names); n > 0 {
-		now.Warnings = append(now.Warnings, fmt.Sprintf("%s of the flow are no change: the recording's chains have them as well, as verify tells", count(n, "finding")))
+	if n, unknown := asBefore(side, was.found, names); n+unknown > 0 {
+		now.Warnings = append(now.Warnings, fmt.Sprintf("%s and %s of the flow are no change: the recording's chains have them as well, as verify tells",
+			count(n, "finding"), count(unknown, "unknown")))
 	}
 	alias(cfg.Was, cfg.Now, cfg.Renamed)
 	if cfg.Again != nil {
