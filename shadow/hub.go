@@ -42,11 +42,14 @@ type route struct {
 	channel string
 }
 
-// eventBuffer is how many events wait for the hub, batchSize how many it hands on
-// at once.
+// eventBuffer is how many events wait for the hub; batchSize how many it hands on
+// at once, and batchBytes how many bytes of bodies, beyond one message. Batches wait
+// for the flow and its journal in their turn, so that these bound what bodies of a
+// megabyte may take.
 const (
-	eventBuffer = 4096
+	eventBuffer = 128
 	batchSize   = 512
+	batchBytes  = 512 << 10
 )
 
 // newHub finds out which channels are to be tapped.
@@ -163,14 +166,8 @@ func (h *hub) drain(ctx context.Context) {
 // batch hands on an event, and those that are there already.
 func (h *hub) batch(ctx context.Context, first message.Event) {
 	bytes := h.route(first)
-	for n := 1; n < batchSize; n++ {
-		select {
-		case e := <-h.events:
-			bytes += h.route(e)
-			continue
-		default:
-		}
-		break
+	for n := 1; n < batchSize && bytes < batchBytes && len(h.events) > 0; n++ {
+		bytes += h.route(<-h.events)
 	}
 	for i, events := range h.out {
 		if len(events) == 0 {

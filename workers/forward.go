@@ -16,6 +16,10 @@ import (
 	"github.com/flowcheck/flowcheck/message"
 )
 
+// eventBuffer is how many events wait for the forwarder: few, since bodies may have a
+// megabyte each.
+const eventBuffer = 128
+
 // forwarder does some duties of this worker: it taps their share of the channels,
 // and puts what it sees into the topic.
 //
@@ -98,7 +102,7 @@ func (w *worker) newForwarder() *forwarder {
 	rand.Read(id) // never fails: crypto/rand
 	f := &forwarder{
 		w: w, session: hex.EncodeToString(id), lines: newLines(),
-		events: make(chan message.Event, 4096), routes: map[string]route{}, at: map[atKey]*atPlace{},
+		events: make(chan message.Event, eventBuffer), routes: map[string]route{}, at: map[atKey]*atPlace{},
 		read: map[string]map[string]time.Time{}, waits: map[string]bool{}, lag: lag{},
 	}
 	for _, one := range w.flows {
