@@ -24,29 +24,29 @@ type reader struct {
 	conn   *conn
 	inbox  []*partition // guarded by tap.mu
 	parts  []*partition
+	ahead  *fetching // asked for while the last answer was handed on
 }
 
 // run fetches until the tap is closed, nothing is left to read, or the
 // connection fails.
 func (r *reader) run() {
-	defer r.conn.close()
+	defer r.close()
 	stop := context.AfterFunc(r.t.ctx, r.conn.lines.cut)
 	defer stop()
 	idle := time.Duration(0)
 	for r.adopt() {
-		begun := time.Now()
-		answer, err := r.conn.Fetch(r.request())
-		if err != nil {
-			r.parkAll(err)
+		f := r.fetched()
+		if f.err != nil {
+			r.parkAll(f.err)
 			continue
 		}
-		moved := r.take(answer)
+		moved := r.take(f)
 		if r.t.ctx.Err() != nil {
 			return
 		}
 		// A broker that answers at once without bringing anything must not be
 		// asked as fast as it answers.
-		if moved || time.Since(begun) >= r.t.c.tune.poll/2 {
+		if moved || time.Since(f.begun) >= r.t.c.tune.poll/2 {
 			idle = 0
 			continue
 		}
@@ -79,15 +79,6 @@ func (r *reader) adopt() bool {
 	return work
 }
 
-// request asks for all the partitions from where each is.
-func (r *reader) request() *sarama.FetchRequest {
-	req := newFetch(r.t.c.tune.poll)
-	for _, p := range r.parts {
-		req.AddBlock(p.topic, p.partition, p.next, p.limit, p.at.epoch)
-	}
-	return req
-}
-
 // newFetch is a fetch for committed messages, without a session (KIP-227), in
 // the newest version that sarama speaks.
 func newFetch(wait time.Duration) *sarama.FetchRequest {
@@ -99,12 +90,13 @@ func newFetch(wait time.Duration) *sarama.FetchRequest {
 
 // take sends what came and parks what failed. It reports whether anything got
 // further.
-func (r *reader) take(answer *sarama.FetchResponse) (moved bool) {
-	if answer.ErrorCode != 0 {
-		r.parkAll(sarama.KError(answer.ErrorCode))
+func (r *reader) take(f *fetching) (moved bool) {
+	if f.answer.ErrorCode != 0 {
+		r.parkAll(sarama.KError(f.answer.ErrorCode))
 		return false
 	}
 	seen := time.Now()
+	r.fetchAhead(f)
 	held := r.parts
 	r.parts = nil
 	for i, p := range held {
@@ -112,7 +104,7 @@ func (r *reader) take(answer *sarama.FetchResponse) (moved bool) {
 			r.parts = append(r.parts, held[i:]...)
 			return moved
 		}
-		block := answer.GetBlock(p.topic, p.partition)
+		block := f.block(p)
 		switch {
 		case p.gone.Load():
 		case block == nil: // a throttled answer is empty
