@@ -9,6 +9,7 @@ import (
 // The relay's patience.
 const (
 	relayTimeout = 10 * time.Second       // for one try
+	relayHasty   = 200 * time.Millisecond // the same for who does not wait for the broker's word
 	relayAgain   = 100 * time.Millisecond // between two
 )
 
@@ -35,7 +36,11 @@ func (s *Shop) relay(ctx context.Context, l lane, strand uint32) error {
 }
 
 func (s *Shop) relayOne(ctx context.Context, r row) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayTimeout)
+	patience := relayTimeout
+	if s.has(bugUnconfirmed) {
+		patience = s.stretch(relayHasty)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	err := s.publish(ctx, r)
 	if err != nil && !s.has(bugUnconfirmed) {
