@@ -69,11 +69,9 @@ func TestADurableTapDeletesWhatIsKept(t *testing.T) {
 	publish(t, p, ch, text("25"))
 	w = e.armDurable(t, tp, ch, fences)
 	again := map[string]bool{}
-	w.ids(t, 26-batch, 1000, again)
+	w.ids(t, 26-batch, 1000, again) // the batch that was kept may have been smaller
 	maps.Copy(first, again)
-	if len(first) != 26 {
-		t.Fatalf("%d messages came of 26", len(first))
-	}
+	w.ids(t, 26, 1000, first)
 	if err := w.tap.Close(timeout(t)); err != nil {
 		t.Fatal(err)
 	}
