@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/flowcheck/flowcheck/internal/campaign"
 )
 
 func contains(data []byte, text string) bool { return bytes.Contains(data, []byte(text)) }
@@ -62,48 +64,23 @@ func (s *shadow) read() (*told, error) {
 // what differs where that does not come about.
 func compare(ctx context.Context, calm, victim *shadow, l *load) error {
 	var a, b *told
-	err := wait(ctx, func() (bool, error) {
+	err := campaign.Wait(ctx, func() (bool, error) {
 		var err error
 		if a, err = calm.read(); err == nil {
 			b, err = victim.read()
 		}
-		return err == nil && len(a.stands) >= l.faults && same(a.stands, b.stands) && same(a.unknown, b.unknown) && a.chains == b.chains && b.chains >= l.chains, err
+		return err == nil && len(a.stands) >= l.faults && campaign.Same(a.stands, b.stands) && campaign.Same(a.unknown, b.unknown) && a.chains == b.chains && b.chains >= l.chains, err
 	})
 	if a != nil && b != nil {
 		fmt.Printf("%d chains with a fault; left alone: %d chains counted, %d findings stand, %d unknowns; killed: %d, %d and %d; told twice: %d and %d\n",
 			l.faults, a.chains, len(a.stands), len(a.unknown), b.chains, len(b.stands), len(b.unknown), a.twice, b.twice)
-		only("left alone", a.stands, b.stands)
-		only("killed", b.stands, a.stands)
-		only("unknown, left alone", a.unknown, b.unknown)
-		only("unknown, killed", b.unknown, a.unknown)
+		campaign.Only(os.Stdout, "left alone", a.stands, b.stands)
+		campaign.Only(os.Stdout, "killed", b.stands, a.stands)
+		campaign.Only(os.Stdout, "unknown, left alone", a.unknown, b.unknown)
+		campaign.Only(os.Stdout, "unknown, killed", b.unknown, a.unknown)
 	}
 	if err == nil && a.twice+b.twice > 0 {
 		err = errors.New("some findings were told twice")
 	}
 	return err
-}
-
-func same(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for id := range a {
-		if _, ok := b[id]; !ok {
-			return false
-		}
-	}
-	return true
-}
-
-// only prints what one has and the other has not.
-func only(who string, a, b map[string]string) {
-	n := 0
-	for id, text := range a {
-		if _, ok := b[id]; ok {
-			continue
-		}
-		if n++; n <= 20 {
-			fmt.Printf("only %s: %s\n", who, text)
-		}
-	}
 }

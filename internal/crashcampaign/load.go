@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/flowcheck/flowcheck/internal/campaign"
 )
 
 // load are chains of four steps over two topics of Kafka, an exchange of RabbitMQ
@@ -25,13 +27,7 @@ type load struct {
 	messages int
 	faults   int
 	seq      int
-	later    []delayed
-}
-
-// delayed is a message that is sent later than its turn.
-type delayed struct {
-	at time.Time
-	m  item
+	later    campaign.Later[item]
 }
 
 // item is a message: for a topic of Kafka by its index, or for another broker.
@@ -75,30 +71,16 @@ rules:
 
 func newLoad(o options) (*load, error) {
 	l := &load{o: o, rng: rand.New(rand.NewPCG(o.seed, 1))} //nolint:gosec // a load, no secrets
-	conf := sarama.NewConfig()
-	conf.Version = sarama.V3_6_0_0
-	conf.Producer.Return.Successes = true
-	conf.Producer.Idempotent = true
-	conf.Net.MaxOpenRequests = 1
-	conf.Producer.RequiredAcks = sarama.WaitForAll
-	address := strings.Split(strings.TrimPrefix(o.kafka, "kafka://"), ",")
-	admin, err := sarama.NewClusterAdmin(address, conf)
-	if err != nil {
-		return nil, err
-	}
-	defer admin.Close()
 	run := time.Now().UnixNano()
 	for i, name := range []string{"orders", "payments"} {
 		l.topics[i] = fmt.Sprintf("campaign-%d-%s", run, name)
-		if err := admin.CreateTopic(l.topics[i], &sarama.TopicDetail{NumPartitions: 2, ReplicationFactor: 1}, false); err != nil {
-			return nil, err
-		}
 	}
 	l.exchange, l.topic = fmt.Sprintf("campaign-%d", run), fmt.Sprintf("campaign-%d", run)
-	if l.others, err = newOthers(o, l.exchange, l.topic); err != nil {
+	var err error
+	if l.producer, err = campaign.Producer(o.kafka, 2, l.topics[:]...); err != nil {
 		return nil, err
 	}
-	l.producer, err = sarama.NewSyncProducer(address, conf)
+	l.others, err = newOthers(o, l.exchange, l.topic)
 	return l, err
 }
 
@@ -120,10 +102,10 @@ func (l *load) run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			err := l.send(l.rest())
+			err := l.send(l.later.Rest())
 			return errors.Join(err, l.others.wait())
 		case now := <-tick.C:
-			batch := l.due(now)
+			batch := l.later.Due(now)
 			for range 10 {
 				batch = append(batch, l.chain(now)...)
 			}
@@ -148,28 +130,6 @@ func (l *load) send(batch []item) error {
 		return nil
 	}
 	return l.producer.SendMessages(topics)
-}
-
-// due are the messages whose time has come.
-func (l *load) due(now time.Time) (batch []item) {
-	kept := l.later[:0]
-	for _, d := range l.later {
-		if d.at.After(now) {
-			kept = append(kept, d)
-			continue
-		}
-		batch = append(batch, d.m)
-	}
-	l.later = kept
-	return batch
-}
-
-func (l *load) rest() (batch []item) {
-	for _, d := range l.later {
-		batch = append(batch, d.m)
-	}
-	l.later = nil
-	return batch
 }
 
 // chain is what a chain sends at once; some of it comes later.
@@ -213,6 +173,6 @@ func (l *load) chain(now time.Time) []item {
 
 func (l *load) at(when time.Time, m item, really bool) {
 	if really {
-		l.later = append(l.later, delayed{when, m})
+		l.later.At(when, m)
 	}
 }

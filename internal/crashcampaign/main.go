@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/flowcheck/flowcheck/internal/campaign"
 	"github.com/flowcheck/flowcheck/internal/testbroker"
 	"github.com/flowcheck/flowcheck/scenarios/proxy"
 )
@@ -43,15 +44,15 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := campaign(ctx, o); err != nil {
+	if err := hold(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "crash campaign:", err)
 		stop()
 		os.Exit(1) //nolint:gocritic // stop has been called
 	}
 }
 
-// campaign runs the load, the one shadow and the other, and compares.
-func campaign(ctx context.Context, o options) error {
+// hold runs the load, the one shadow and the other, and compares.
+func hold(ctx context.Context, o options) error {
 	dir, err := os.MkdirTemp("", "crashcampaign")
 	if err != nil {
 		return err
@@ -85,7 +86,7 @@ func campaign(ctx context.Context, o options) error {
 	}
 	// A chain of the first seconds may have begun before the taps did, which did not
 	// begin at the same moment.
-	if err := rest(ctx, 8*time.Second); err != nil {
+	if err := campaign.Rest(ctx, 8*time.Second); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -117,14 +118,14 @@ func disturb(ctx context.Context, victim *shadow, ways *proxies) error {
 	rng := rand.New(rand.NewPCG(o.seed, 2)) //nolint:gosec // moments, no secrets
 	cuts := 0
 	for n := range o.kills {
-		if err := rest(ctx, time.Duration(rng.IntN(1500))*time.Millisecond); err != nil {
+		if err := campaign.Rest(ctx, time.Duration(rng.IntN(1500))*time.Millisecond); err != nil {
 			return err
 		}
 		for ; cuts < (n+1)*o.cuts/o.kills; cuts++ {
 			if err := cut(ctx, ways.all[rng.IntN(len(ways.all))], time.Duration(rng.IntN(1000))*time.Millisecond); err != nil {
 				return err
 			}
-			if err := rest(ctx, time.Duration(rng.IntN(1500))*time.Millisecond); err != nil {
+			if err := campaign.Rest(ctx, time.Duration(rng.IntN(1500))*time.Millisecond); err != nil {
 				return err
 			}
 		}
@@ -141,22 +142,10 @@ func cut(ctx context.Context, way *proxy.Proxy, away time.Duration) error {
 	if err := way.Disturb(proxy.Cut); err != nil {
 		return err
 	}
-	if err := rest(ctx, away); err != nil {
+	if err := campaign.Rest(ctx, away); err != nil {
 		return err
 	}
 	return way.Restore(ctx, proxy.Cut)
-}
-
-// rest waits.
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // shadow is a flowcheck process.
@@ -187,7 +176,7 @@ func (s *shadow) start(ctx context.Context) error {
 	if !first {
 		return nil
 	}
-	return wait(ctx, func() (bool, error) {
+	return campaign.Wait(ctx, func() (bool, error) {
 		data, err := os.ReadFile(s.log.Name())
 		return contains(data, "every tap is armed"), err
 	})
@@ -201,23 +190,4 @@ func (s *shadow) kill() {
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait()
 	s.cmd = nil
-}
-
-// wait looks until it is so, for five minutes.
-func wait(ctx context.Context, is func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		ok, err := is()
-		if ok || err != nil {
-			return err
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

@@ -19,7 +19,7 @@ func TestAFewKills(t *testing.T) {
 	o.flowcheck = testprogram.Build(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	if err := campaign(ctx, o); err != nil {
+	if err := hold(ctx, o); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/flowcheck/flowcheck/internal/campaign"
 )
 
 // sentinels are chains at the end of a backlog that are told of.
@@ -45,7 +47,7 @@ func bench(ctx context.Context, o options, n int) error {
 	if err := t.all[0].armed(ctx); err != nil {
 		return err
 	}
-	if err := rest(ctx, 3*time.Second); err != nil {
+	if err := campaign.Rest(ctx, 3*time.Second); err != nil {
 		return err
 	}
 	if err := t.all[0].leave(); err != nil {
@@ -60,7 +62,7 @@ func bench(ctx context.Context, o options, n int) error {
 			return err
 		}
 	}
-	err = wait(ctx, t.isThrough)
+	err = campaign.Wait(ctx, t.isThrough)
 	took := time.Since(began)
 	cpu, leaveErr := t.spent()
 	if err == nil {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/flowcheck/flowcheck/internal/campaign"
 )
 
 // record is what of a line of a findings file matters here.
@@ -74,21 +76,21 @@ func read(all ...*process) (*told, error) {
 // what differs where that does not come about.
 func compare(ctx context.Context, calm *process, t *team, l *load) error {
 	var a, b *told
-	err := wait(ctx, func() (bool, error) {
+	err := campaign.Wait(ctx, func() (bool, error) {
 		var err error
 		if a, err = read(calm); err == nil {
 			b, err = read(t.all...)
 		}
 		return err == nil && len(a.stands) >= l.faults && a.chains >= l.chains && b.chains >= l.chains &&
-			same(a.stands, b.stands) && same(a.unknown, b.unknown), err
+			campaign.Same(a.stands, b.stands) && campaign.Same(a.unknown, b.unknown), err
 	})
 	if a != nil && b != nil {
 		fmt.Printf("%d chains with a fault; one process: %d chains, %d findings stand, %d unknowns; workers: %d chains, %d findings, %d unknowns, %d told again\n",
 			l.faults, a.chains, len(a.stands), len(a.unknown), b.chains, len(b.stands), len(b.unknown), b.again)
-		only("one process", a.stands, b.stands)
-		only("workers", b.stands, a.stands)
-		only("unknown, one process", a.unknown, b.unknown)
-		only("unknown, workers", b.unknown, a.unknown)
+		campaign.Only(os.Stdout, "one process", a.stands, b.stands)
+		campaign.Only(os.Stdout, "workers", b.stands, a.stands)
+		campaign.Only(os.Stdout, "unknown, one process", a.unknown, b.unknown)
+		campaign.Only(os.Stdout, "unknown, workers", b.unknown, a.unknown)
 	}
 	if err != nil {
 		for _, p := range t.all {
@@ -96,29 +98,4 @@ func compare(ctx context.Context, calm *process, t *team, l *load) error {
 		}
 	}
 	return err
-}
-
-func same(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for id := range a {
-		if _, ok := b[id]; !ok {
-			return false
-		}
-	}
-	return true
-}
-
-// only prints what one has and the other has not.
-func only(who string, a, b map[string]string) {
-	n := 0
-	for id, text := range a {
-		if _, ok := b[id]; ok {
-			continue
-		}
-		if n++; n <= 20 {
-			fmt.Printf("only %s: %s\n", who, text)
-		}
-	}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/flowcheck/flowcheck/internal/campaign"
 )
 
 // load are chains of four steps over four topics, with faults in some of them.
@@ -21,13 +23,7 @@ type load struct {
 	messages int
 	faults   int
 	seq      int
-	later    []delayed
-}
-
-// delayed is a message that is sent later than its turn.
-type delayed struct {
-	at time.Time
-	m  *sarama.ProducerMessage
+	later    campaign.Later[*sarama.ProducerMessage]
 }
 
 const flowFile = `flowcheck: 1
@@ -56,25 +52,11 @@ rules:
 
 func newLoad(o options) (*load, error) {
 	l := &load{o: o, run: time.Now().UnixNano(), rng: rand.New(rand.NewPCG(o.seed, 1))} //nolint:gosec // a load, no secrets
-	conf := sarama.NewConfig()
-	conf.Version = sarama.V3_6_0_0
-	conf.Producer.Return.Successes = true
-	conf.Producer.Idempotent = true
-	conf.Net.MaxOpenRequests = 1
-	conf.Producer.RequiredAcks = sarama.WaitForAll
-	address := strings.Split(strings.TrimPrefix(o.kafka, "kafka://"), ",")
-	admin, err := sarama.NewClusterAdmin(address, conf)
-	if err != nil {
-		return nil, err
-	}
-	defer admin.Close()
 	for i, name := range []string{"orders", "payments", "shipments", "mails"} {
 		l.topics[i] = fmt.Sprintf("campaign-%d-%s", l.run, name)
-		if err := admin.CreateTopic(l.topics[i], &sarama.TopicDetail{NumPartitions: 3, ReplicationFactor: 1}, false); err != nil {
-			return nil, err
-		}
 	}
-	l.producer, err = sarama.NewSyncProducer(address, conf)
+	var err error
+	l.producer, err = campaign.Producer(o.kafka, 3, l.topics[:]...)
 	return l, err
 }
 
@@ -92,9 +74,9 @@ func (l *load) send(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return l.put(l.due(time.Now().Add(time.Hour)))
+			return l.put(l.later.Rest())
 		case now := <-tick.C:
-			batch := l.due(now)
+			batch := l.later.Due(now)
 			for range 10 {
 				batch = append(batch, l.chain(now))
 			}
@@ -111,20 +93,6 @@ func (l *load) put(batch []*sarama.ProducerMessage) error {
 		return nil
 	}
 	return l.producer.SendMessages(batch)
-}
-
-// due are the messages whose time has come.
-func (l *load) due(now time.Time) (batch []*sarama.ProducerMessage) {
-	kept := l.later[:0]
-	for _, d := range l.later {
-		if d.at.After(now) {
-			kept = append(kept, d)
-			continue
-		}
-		batch = append(batch, d.m)
-	}
-	l.later = kept
-	return batch
 }
 
 // chain is a chain's first message; the others come later.
@@ -146,9 +114,6 @@ func (l *load) chain(now time.Time) *sarama.ProducerMessage {
 	case 2:
 		paid = -1
 	case 9:
-		payment = "p-of-many" // the same for several chains
-	}
-	if fault == 9 {
 		payment = fmt.Sprintf("p-shared-%d", l.chains) // told twice, by two messages of the chain
 	}
 	pay := l.message(1, id, fmt.Sprintf(`{"order":%q,"payment":%q,"amount":%d}`, id, payment, paid))
@@ -176,6 +141,6 @@ func (l *load) message(topic int, key, body string) *sarama.ProducerMessage {
 func (l *load) at(when time.Time, m *sarama.ProducerMessage, really bool) {
 	if really {
 		copied := &sarama.ProducerMessage{Topic: m.Topic, Key: m.Key, Value: m.Value}
-		l.later = append(l.later, delayed{when, copied})
+		l.later.At(when, copied)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flowcheck/flowcheck/internal/campaign"
 	"github.com/flowcheck/flowcheck/internal/testbroker"
 )
 
@@ -51,7 +52,7 @@ func main() {
 		if err == nil && o.bench > 0 {
 			err = bench(ctx, o, workers)
 		} else if err == nil {
-			err = campaign(ctx, o, workers)
+			err = share(ctx, o, workers)
 		}
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "worker campaign, %s processes: %v\n", n, err)
@@ -61,8 +62,8 @@ func main() {
 	}
 }
 
-// campaign runs the load, the one shadow and the workers, and compares.
-func campaign(ctx context.Context, o options, workers int) error {
+// share runs the load, the one shadow and the workers, and compares.
+func share(ctx context.Context, o options, workers int) error {
 	dir, err := os.MkdirTemp("", "workercampaign")
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func campaign(ctx context.Context, o options, workers int) error {
 		}
 	}
 	// A chain of the first seconds may have begun before the taps did.
-	if err := rest(ctx, 3*time.Second); err != nil {
+	if err := campaign.Rest(ctx, 3*time.Second); err != nil {
 		return err
 	}
 	loading, end := context.WithCancel(ctx)
@@ -112,35 +113,4 @@ func campaign(ctx context.Context, o options, workers int) error {
 	fmt.Printf("%d processes at first, %d in all, one killed, one left, one joined: %d chains, %d messages in %v; waiting until all is judged\n",
 		workers, len(t.all), l.chains, l.messages, o.length)
 	return compare(ctx, calm, t, l)
-}
-
-// rest waits.
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// wait looks until it is so, for five minutes.
-func wait(ctx context.Context, is func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		ok, err := is()
-		if ok || err != nil {
-			return err
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

@@ -22,7 +22,7 @@ func TestTwoWorkers(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	o.flowcheck = program
-	if err := campaign(ctx, o, 2); err != nil {
+	if err := share(ctx, o, 2); err != nil {
 		t.Fatal(err)
 	}
 }

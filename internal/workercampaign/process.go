@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/flowcheck/flowcheck/internal/campaign"
 )
 
 // process is a flowcheck.
@@ -38,7 +40,7 @@ func (p *process) start() error {
 
 // armed waits until it watches.
 func (p *process) armed(ctx context.Context) error {
-	return wait(ctx, func() (bool, error) {
+	return campaign.Wait(ctx, func() (bool, error) {
 		data, err := os.ReadFile(p.state + ".log")
 		if bytes.Contains(data, []byte("flowcheck: ")) {
 			err = errors.New("it has ended")
@@ -111,7 +113,7 @@ func (t *team) alive(n int) *process {
 // disturb kills a worker, has one join and one leave while the load runs.
 func (t *team) disturb(ctx context.Context, length time.Duration) error {
 	for step := range 4 {
-		if err := rest(ctx, length/4); err != nil {
+		if err := campaign.Rest(ctx, length/4); err != nil {
 			return err
 		}
 		var err error
