@@ -3,7 +3,6 @@ package scenarios
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -26,9 +25,7 @@ func (r *runner) cuts() ([]*try, string) {
 		}
 		name := r.cfg.Flow.Brokers[i].Name
 		for _, f := range proxy.Faults() {
-			what := fmt.Sprintf("the system's connection to %s was %s", name, map[proxy.Fault]string{
-				proxy.Cut: "cut", proxy.Delay: "delayed by 300 ms", proxy.Stall: "stalled",
-			}[f])
+			what := suffered(name, f)
 			tries = append(tries,
 				&try{name: fmt.Sprintf("%s %s", name, f), meanwhile: r.disturb(p, f, what+" while the trigger was sent")},
 				&try{name: fmt.Sprintf("%s %s in mid-chain", name, f), acts: []act{{midChain, r.disturb(p, f, what+" in mid-chain")}}})
@@ -47,44 +44,20 @@ func (r *runner) cuts() ([]*try, string) {
 func (r *runner) disturb(p *proxy.Proxy, f proxy.Fault, what string) func(context.Context, *sending) error {
 	return r.shared(func(ctx context.Context) (string, error) {
 		if !p.Used() {
-			return "", fmt.Errorf("the system does not connect through the proxy at %s", p.Address())
-		}
-		if err := p.Disturb(f); err != nil {
-			return "", err
+			return "", unused(p)
 		}
 		lasts := cmp.Or(r.cfg.Fault, DefaultFault)
-		timer := time.NewTimer(lasts)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		return what + " for " + lasts.String(), errors.Join(p.Restore(context.WithoutCancel(ctx), f), ctx.Err())
+		return what + " for " + lasts.String(), disturbFor(ctx, p, f, lasts)
 	})
 }
 
 // startProxies starts the proxies of the flow, where a probe is to use them.
-func (r *runner) startProxies() error {
-	r.proxies = map[int]*proxy.Proxy{}
+func (r *runner) startProxies() (err error) {
 	for _, in := range r.all {
 		r.cutting = r.cutting || slices.Contains(in.probes, "cut")
 	}
-	for i := range r.cfg.Flow.Brokers {
-		b := &r.cfg.Flow.Brokers[i]
-		if b.Proxy == "" || !r.cutting {
-			continue
-		}
-		p, err := proxy.Start(b.Proxy, b.Behind())
-		if err != nil {
-			return fmt.Errorf("broker %s: %w", b.Name, err)
-		}
-		r.proxies[i] = p
+	if r.cutting {
+		r.proxies, err = proxiesOf(r.cfg.Flow)
 	}
-	return nil
-}
-
-func (r *runner) closeProxies() {
-	for _, p := range r.proxies {
-		p.Close()
-	}
+	return err
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/message"
-	"github.com/flowcheck/flowcheck/scenarios/proxy"
 )
 
 // runner is one run. Its goroutine owns everything here but the taps.
@@ -26,7 +25,7 @@ type runner struct {
 	company    *together   // of those that are being started
 	probing    bool        // some scenario has probes to be tried
 	raws       raws
-	proxies    map[int]*proxy.Proxy // by broker
+	proxies    proxies
 	cutting    bool
 	active     []*instance
 	sent       chan sending

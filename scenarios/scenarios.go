@@ -127,7 +127,7 @@ func Run(ctx context.Context, cfg Config) (result *flows.Result, stats Stats, er
 	if err := r.startProxies(); err != nil {
 		return nil, stats, err
 	}
-	defer r.closeProxies()
+	defer r.proxies.close()
 	defer func() {
 		switch failed := CleanUp(ctx, cfg.Flow, cfg.Errands); {
 		case len(failed) == 0:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +33,7 @@ type replayFlags struct {
 	learn   bool
 	plain   bool // nothing marks what is sent
 	verbose bool
+	fault   time.Duration
 	limits  scenarios.DrillLimits
 }
 
@@ -83,7 +85,8 @@ func (f *replayFlags) register(cmd *cobra.Command) {
 	set.StringVar(&f.rate, "rate", "as-recorded", "how fast: as-recorded, a factor such as 2x, a number such as 100/s, or unlimited")
 	set.StringArrayVar(&f.shift, "shift", nil, "move the time at this `PATH`, such as body.placedAt, by the age of the recording; repeatable")
 	set.StringArrayVar(&f.mapped, "map", nil, "another topic, exchange or queue than the flow file's: `A=B`, repeatable")
-	set.StringSliceVar(&f.during, "during", nil, "call these of the file's hooks, such as restart, in the middle of chains: `HOOK[,HOOK]`")
+	set.StringSliceVar(&f.during, "during", nil, "call these of the file's hooks, such as restart, in the middle of chains; cut disturbs the system's connections through the brokers' proxies: `HOOK[,HOOK]`")
+	set.DurationVar(&f.fault, "cut-for", scenarios.DefaultFault, "how long --during cut disturbs a connection each time")
 	set.StringVar(&f.state, "state", "", "keep in `FILE` what has been sent, and go on from there")
 	set.StringVar(&f.record, "record", "", "keep what the taps see in `FILE` (.jsonl or .jsonl.zst)")
 	set.Float64Var(&f.slower, "slower", 0, "a step whose 95th percentile is more than `N` times what it was has changed; 0 is no limit")
@@ -114,7 +117,8 @@ type replaying struct {
 	second    *replay.Plan // as recorded, to be sent under other ids
 	state     *replay.State
 	run       string
-	again     string // the command line
+	again     string            // the command line
+	cutter    *scenarios.Cutter // nil without --during cut
 }
 
 // newReplaying checks the flags and loads the flow.
@@ -147,7 +151,7 @@ func (a *app) newReplaying(file, recording string, flags *replayFlags) (*replayi
 	if err != nil {
 		return nil, err
 	}
-	if err := flags.checkHooks(d.flow); err != nil {
+	if err := flags.checkDuring(d.flow); err != nil {
 		return nil, input(err)
 	}
 	if d.planner, err = replay.NewPlanner(d.flow, flags.steps); err != nil {

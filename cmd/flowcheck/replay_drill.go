@@ -61,6 +61,11 @@ func (a *app) drill(ctx context.Context, d *replaying) (result *flows.Result, er
 	if err := d.otherTarget(ctx, sys); err != nil {
 		return nil, err
 	}
+	closeCutter, err := d.openCutter(ctx)
+	defer closeCutter()
+	if err != nil {
+		return nil, err
+	}
 	progress := a.newProgress()
 	defer progress.clear()
 	cfg := scenarios.DrillConfig{

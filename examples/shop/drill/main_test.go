@@ -26,7 +26,7 @@ func TestDrill(t *testing.T) {
 		t.Fatal(err)
 	}
 	for bug, want := range map[string]int{"": 0, "filter-drops": 1} {
-		got, err := d.replay(t.Context(), "mail", bug, "")
+		got, err := d.replay(t.Context(), "mail", shift{flow: "mail", bug: bug})
 		if err != nil || got.code != want {
 			t.Errorf("bug %q: exit code %d, %s (%v)", bug, got.code, got, err)
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,8 +24,6 @@ const (
 	envKafka     = "FLOWCHECK_TEST_KAFKA"
 	envBehind    = "FLOWCHECK_TEST_KAFKA_BEHIND"
 	envProxy     = "FLOWCHECK_TEST_KAFKA_PROXY"
-	envOwnBehind = "FLOWCHECK_TEST_KAFKA_SYSTEM_BEHIND"
-	envOwnProxy  = "FLOWCHECK_TEST_KAFKA_SYSTEM_PROXY"
 	envRabbitMQ  = "FLOWCHECK_TEST_RABBITMQ"
 	envMinistack = "FLOWCHECK_TEST_MINISTACK"
 )
@@ -37,8 +33,8 @@ const (
 type environment struct {
 	program, flows string
 	brokers        shop.Environment
-	behind         shop.Environment // the brokers, seen through flowcheck's proxies
-	ofFlowcheck    []string         // variables
+	proxies        *shop.Proxies
+	ofFlowcheck    []string // variables
 	cut            time.Duration
 	copies         int
 	parallel       int
@@ -70,7 +66,7 @@ func prepare(ctx context.Context, c config) (all []*environment, undo func(), er
 		}
 		undos = append(undos, closeProxies)
 	}
-	listeners, err := listenersOfKafka()
+	listeners, err := shop.TestListeners()
 	for i := 0; i < len(listeners) && err == nil; i++ {
 		e := &environment{program: c.program, stretch: c.stretch, copies: c.copies, parallel: c.parallel, cut: time.Duration(float64(c.cut) * c.stretch), brokers: brokers}
 		e.brokers.Prefix = fmt.Sprintf("shop%d-", i+1)
@@ -78,8 +74,10 @@ func prepare(ctx context.Context, c config) (all []*environment, undo func(), er
 			break
 		}
 		undos = append(undos, func() { os.RemoveAll(e.flows) })
-		e.ofFlowcheck, err = e.proxies(ctx, listeners[i])
-		e.ofFlowcheck = append(e.ofFlowcheck, "KAFKA="+seen.Kafka, "RABBIT="+seen.Rabbit, "AWS_ENDPOINT="+seen.AWSEndpoint)
+		if e.proxies, err = shop.PlanProxies(ctx, e.brokers, listeners[i]); err != nil {
+			break
+		}
+		e.ofFlowcheck = append(e.proxies.Variables, "KAFKA="+seen.Kafka, "RABBIT="+seen.Rabbit, "AWS_ENDPOINT="+seen.AWSEndpoint)
 		all = append(all, e)
 	}
 	if err != nil {
@@ -87,22 +85,6 @@ func prepare(ctx context.Context, c config) (all []*environment, undo func(), er
 		return nil, nil, err
 	}
 	return all, undo, nil
-}
-
-// listener is one of Kafka that is behind a proxy: it sends its clients there.
-type listener struct{ behind, proxy string }
-
-// listenersOfKafka are those that are for systems under test.
-func listenersOfKafka() ([]listener, error) {
-	behind, at := strings.Split(os.Getenv(envOwnBehind), ","), strings.Split(os.Getenv(envOwnProxy), ",")
-	if behind[0] == "" || len(behind) != len(at) {
-		return nil, fmt.Errorf("%s and %s are not set", envOwnBehind, envOwnProxy)
-	}
-	var all []listener
-	for i := range behind {
-		all = append(all, listener{behind[i], at[i]})
-	}
-	return all, nil
 }
 
 // brokersOfTests are those that withbrokers has started.
@@ -135,45 +117,6 @@ func spin(ctx context.Context) {
 	}
 }
 
-// proxies says where flowcheck's proxies are to be and what is behind them, by the
-// variables of the flow files, and where that is for the shop.
-func (e *environment) proxies(ctx context.Context, kafka listener) ([]string, error) {
-	rabbit, err := url.Parse(e.brokers.Rabbit)
-	if err != nil {
-		return nil, err
-	}
-	aws, err := url.Parse(e.brokers.AWSEndpoint)
-	if err != nil {
-		return nil, err
-	}
-	ports, err := freePorts(ctx, 2)
-	if err != nil {
-		return nil, err
-	}
-	variables := []string{"KAFKA_PROXY=" + kafka.proxy, "KAFKA_BEHIND=" + kafka.behind, "RABBIT_BEHIND=" + rabbit.Host, "AWS_BEHIND=" + aws.Host}
-	rabbit.Host, aws.Host = fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
-	e.behind = shop.Environment{Kafka: kafka.proxy, Rabbit: rabbit.String(), AWSEndpoint: aws.String()}
-	return append(variables, "RABBIT_PROXY="+rabbit.Host, "AWS_PROXY="+aws.Host), nil
-}
-
-// freePorts finds n different ports that nobody listens on, below the range that
-// systems hand out for outgoing connections: they are to be free between two cells.
-func freePorts(ctx context.Context, n int) (ports []int, err error) {
-	const lowest, highest, tries = 15000, 32000, 100
-	for range tries {
-		port := lowest + rand.IntN(highest-lowest)
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		defer l.Close() // open until all are found
-		if ports = append(ports, port); len(ports) == n {
-			return ports, nil
-		}
-	}
-	return nil, fmt.Errorf("no %d free ports between %d and %d", n, lowest, highest)
-}
-
 // brokersOf is where the shop finds its brokers for a cell: behind flowcheck's
 // proxies those that the flow has, where the proxies listen.
 func (e *environment) brokersOf(c cell) (shop.Environment, error) {
@@ -181,20 +124,7 @@ func (e *environment) brokersOf(c cell) (shop.Environment, error) {
 	if c.Probe != "" && !slices.Contains(strings.Split(c.Probe, ","), "cut") {
 		return at, nil
 	}
-	text, err := os.ReadFile(filepath.Join(e.flows, c.Flow+".flow.yaml"))
-	if err != nil {
-		return at, err
-	}
-	for name, put := range map[string]func(){
-		"env.KAFKA_PROXY":  func() { at.Kafka = e.behind.Kafka },
-		"env.RABBIT_PROXY": func() { at.Rabbit = e.behind.Rabbit },
-		"env.AWS_PROXY":    func() { at.AWSEndpoint = e.behind.AWSEndpoint },
-	} {
-		if strings.Contains(string(text), name) {
-			put()
-		}
-	}
-	return at, nil
+	return e.proxies.Environment(filepath.Join(e.flows, c.Flow+".flow.yaml"))
 }
 
 // delayed puts a proxy in front of each broker, for flowcheck alone. A Kafka tells

@@ -5,12 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
-)
 
-// duration finds the times of a flow file.
-var duration = regexp.MustCompile(`\b(within|timeout|settle|p95|p99|grace): (\d+)(ms|s)\b`)
+	"github.com/flowcheck/flowcheck/examples/shop"
+)
 
 // nameOnBroker finds what the flow files name on the brokers.
 var nameOnBroker = regexp.MustCompile(`\b(topic|exchange|sns): ([a-z])`)
@@ -43,7 +41,7 @@ func flowFiles(c config, prefix string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		one := prefixed(longer(string(text), c.stretch), prefix) + calls
+		one := prefixed(shop.Stretched(string(text), c.stretch), prefix) + calls
 		for name, text := range map[string]string{"": one, sideBySide: copied(one, c.copies)} {
 			if err := os.WriteFile(filepath.Join(dir, name+filepath.Base(f)), []byte(text), 0o600); err != nil {
 				return "", err
@@ -92,28 +90,4 @@ func copied(text string, n int) string {
 		fmt.Fprintf(&b, "%s    cases: [ %s ]\n%s", name, list, rest)
 	}
 	return b.String()
-}
-
-// defaultSettle is flowcheck's own, which a flow file need not name.
-const defaultSettle = "settle: 500ms\n"
-
-// ownSettle finds the settle of a flow file.
-var ownSettle = regexp.MustCompile(`(?m)^settle:`)
-
-// longer stretches each time of a flow file.
-func longer(text string, by float64) string {
-	if by > 1 && !ownSettle.MatchString(text) {
-		text = strings.TrimSuffix(text, "\n") + "\n" + defaultSettle
-	}
-	return duration.ReplaceAllStringFunc(text, func(m string) string {
-		parts := duration.FindStringSubmatch(m)
-		n, err := strconv.Atoi(parts[2])
-		if err != nil {
-			return m
-		}
-		if parts[3] == "s" {
-			n *= 1000
-		}
-		return fmt.Sprintf("%s: %dms", parts[1], int(float64(n)*by))
-	})
 }
