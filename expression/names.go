@@ -65,7 +65,7 @@ func scopeName(index int, name Name) node {
 	}
 	made := &constant{value: name.Value, secret: name.Secret}
 	if name.Members != nil {
-		made.closed, made.members = name.Name, name.Members
+		made.closed, made.members, made.read = name.Name, name.Members, name.Read
 	}
 	return made
 }
@@ -175,6 +175,9 @@ func (r *resolver) closedMember(n *ast.MemberNode, of node, name string) (made n
 		return r.objectMember(n, of, name), true
 	case *constant:
 		closed, members = of.closed, of.members
+		if of.read != nil {
+			of.read(name)
+		}
 	case *laterName:
 		if of.members != nil {
 			closed, members = of.name, of.members

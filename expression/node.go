@@ -52,6 +52,7 @@ type (
 		// closed is the name whose members are known, "" if any may be.
 		closed  string
 		members []string
+		read    func(member string) // see Name.Read; may be nil
 	}
 
 	// field reads a field: of the own message, of a step's, or of the message

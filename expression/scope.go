@@ -45,6 +45,8 @@ type Name struct {
 	// Members are the only members it has, where that is known: any other is an
 	// error of the expression. nil allows all.
 	Members []string
+	// Read, where there is one, is told each of those that an expression names.
+	Read func(member string)
 	// Secret values are never shown by Explain.
 	Secret bool
 }

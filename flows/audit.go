@@ -248,6 +248,10 @@ func (a *Audit) mark(m *message.Mark) {
 		a.ended = true
 	case message.MarkScenario, message.MarkProbe:
 		a.ownMark(m)
+	case message.MarkUnsent:
+		for _, s := range a.byMark[m.ID] {
+			s.unsent = m.Reason
+		}
 	case message.MarkSchema:
 		a.flow.learn(m, 0)
 	default:

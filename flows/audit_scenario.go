@@ -18,6 +18,7 @@ type scenarioRun struct {
 	chain    string
 	attempt  *attempt // nil where no probes were asked for
 	found    bool
+	unsent   string // why not all of it was sent, "" where it was
 	state    State
 }
 
@@ -75,11 +76,23 @@ func (a *Audit) scenariosOf(ids []correlate.ID) []*scenarioRun {
 // judge adds to the chain's verdict what the scenario says of it.
 func (s *scenarioRun) judge(a *Audit, v *Verdict) {
 	s.found, s.chain = true, v.Chain
-	s.judgeOutcome(a, v)
-	if s.scenario != nil {
+	switch {
+	case s.unsent != "":
+		s.excuse(v)
+	case s.scenario != nil:
+		s.judgeOutcome(a, v)
 		s.judgeChecks(a, v)
+	default:
+		s.judgeOutcome(a, v)
 	}
 	s.state = max(s.state, v.State())
+}
+
+// excuse takes back what the chain lacks, since not all that begins it was sent:
+// that is not known, then. What was seen stays a finding.
+func (s *scenarioRun) excuse(v *Verdict) {
+	v.Findings = slices.DeleteFunc(v.Findings, func(f Finding) bool { return f.Kind == Missing })
+	v.Unknowns = []string{s.unfound()}
 }
 
 func (s *scenarioRun) judgeOutcome(a *Audit, v *Verdict) {
@@ -184,8 +197,11 @@ func (a *Audit) reportScenarios() {
 	}
 }
 
-// unfound says that the trigger came into no chain.
+// unfound says that the trigger came into no chain, or was not sent.
 func (s *scenarioRun) unfound() string {
+	if s.unsent != "" {
+		return fmt.Sprintf("the trigger of scenario %q could not be sent: %s", s.label(), s.unsent)
+	}
 	if s.mark.Name == "" {
 		return "what was sent for it is in no chain"
 	}

@@ -2,6 +2,8 @@ package flows
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/flowcheck/flowcheck/expression"
@@ -28,6 +30,7 @@ type compiler struct {
 	errs source.Errors
 
 	vars     []payload.Member
+	own      map[string]bool // the variables of the scenario that is compiled
 	channels map[string]int
 	steps    map[string]int
 	outcomes map[string]int
@@ -116,8 +119,14 @@ func (c *compiler) names() []expression.Name {
 	for i, v := range c.vars {
 		members[i] = v.Name
 	}
+	own := c.own
+	read := func(variable string) {
+		if !own[variable] {
+			c.flow.variables[variable] = true
+		}
+	}
 	return []expression.Name{
-		{Name: "vars", Value: payload.OfObject(c.vars), Members: members},
+		{Name: "vars", Value: payload.OfObject(c.vars), Members: members, Read: read},
 		{Name: "env", Value: payload.OfObject(env), Secret: true},
 	}
 }
@@ -215,20 +224,37 @@ func (c *compiler) duration(d source.Duration, otherwise time.Duration) time.Dur
 	return value
 }
 
-// compileVars evaluates vars: each may read those before it.
+// compileVars evaluates vars: each may read those before it. What overrides one is
+// seen by those that read it, too.
 func (c *compiler) compileVars() {
-	for _, v := range c.file.Vars {
-		c.setVar(v.Name.Value, c.data(v.Value))
-	}
+	places := [][]source.Var{c.file.Vars}
 	for _, file := range c.opts.VarFiles {
 		vars, errs := source.LoadVars(file.Name, file.Data)
 		c.errs = append(c.errs, errs...)
+		places = append(places, vars)
+	}
+	last := map[string]int{} // the place that has the last word
+	errs := len(c.errs)
+	for i, vars := range places {
 		for _, v := range vars {
+			last[v.Name.Value] = i
+			c.flow.variables[v.Name.Value] = true
 			c.setVar(v.Name.Value, c.data(v.Value))
 		}
 	}
-	for name, text := range c.opts.Vars {
-		c.setVar(name, scalar(text))
+	for _, name := range slices.Sorted(maps.Keys(c.opts.Vars)) {
+		last[name] = len(places)
+		c.setVar(name, scalar(c.opts.Vars[name]))
+	}
+	if len(c.errs) > errs {
+		return
+	}
+	for i, vars := range places {
+		for _, v := range vars {
+			if last[v.Name.Value] == i {
+				c.setVar(v.Name.Value, c.data(v.Value))
+			}
+		}
 	}
 }
 

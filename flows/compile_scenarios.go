@@ -114,11 +114,14 @@ func (c *compiler) scenarioNames(from *source.Scenario) []expression.Name {
 	top := c.vars
 	if len(from.Vars) > 0 {
 		c.vars = append([]payload.Member(nil), c.vars...)
+		own := map[string]bool{}
 		for _, v := range from.Vars {
 			c.setVar(v.Name.Value, c.data(v.Value))
+			own[v.Name.Value] = true
+			c.own = own
 		}
 	}
 	names := append(c.names(), expression.Name{Name: "id", Later: true}, expression.Name{Name: "case", Later: true})
-	c.vars = top
+	c.vars, c.own = top, nil
 	return names
 }

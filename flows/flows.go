@@ -12,6 +12,8 @@
 package flows
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/flowcheck/flowcheck/expression"
@@ -51,12 +53,19 @@ type Flow struct {
 	// unverifiedCalls are the hosts of calls with tls: insecure.
 	unverifiedCalls []string
 
+	variables map[string]bool // see Variables
+
 	hooks    map[string]*callPlan
 	maskSalt string
 	book     *payload.Book // what is known of registries
 	seed     uint64
 	longest  time.Duration // the longest deadline of a step
 }
+
+// Variables are the names that --var may give a value: those that the file and the
+// files of values define, and those that an expression names; not those that are a
+// scenario's own. Sorted.
+func (f *Flow) Variables() []string { return slices.Sorted(maps.Keys(f.variables)) }
 
 // Broker is one broker of the flow, with every ${…} evaluated.
 type Broker struct {

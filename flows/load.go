@@ -20,7 +20,8 @@ type Options struct {
 	MaskSalt string
 	// Env is what env.NAME reads.
 	Env map[string]string
-	// Vars override the file's vars; VarFiles too, the earlier the weaker.
+	// Vars override the file's vars; VarFiles too, the earlier the weaker. Names of
+	// Vars that the flow does not have are left alone: see Flow.Variables.
 	Vars     map[string]string
 	VarFiles []VarFile
 	// Brokers override the URLs of brokers by name; names that the flow does not
@@ -51,7 +52,8 @@ func Load(name string, data []byte, opts Options) (*Flow, source.Errors) {
 	if file == nil {
 		return nil, errs
 	}
-	c := &compiler{file: file, opts: opts, flow: &Flow{maskSalt: opts.MaskSalt, book: payload.NewBook(), seed: opts.Seed}, errs: errs}
+	c := &compiler{file: file, opts: opts, errs: errs}
+	c.flow = &Flow{maskSalt: opts.MaskSalt, book: payload.NewBook(), seed: opts.Seed, variables: map[string]bool{}}
 	c.compile()
 	if errs := c.errs.Sort(); len(errs) > 0 {
 		return nil, errs

@@ -26,6 +26,7 @@ import (
 //	  CHANNEL POSITION +TIME [seen=+TIME] [key=K] [h.NAME=VALUE] [p.NAME=VALUE] [clock=producer|none] BODY
 //	  gap CHANNEL +TIME REASON
 //	  scenario {"name":…}
+//	  unsent ID REASON
 //	  end +TIME
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
@@ -119,6 +120,9 @@ func event(t *testing.T, line string) message.Event {
 		return message.Event{Mark: &message.Mark{Kind: message.MarkGap, Channel: channel, Seen: instant(t, at), Reason: reason}}
 	case "end":
 		return message.Event{Mark: &message.Mark{Kind: message.MarkEnd, Seen: instant(t, rest)}}
+	case "unsent":
+		id, reason, _ := strings.Cut(rest, " ")
+		return message.Event{Mark: &message.Mark{Kind: message.MarkUnsent, ID: id, Seen: began, Reason: reason}}
 	case "scenario":
 		m := message.Mark{Kind: message.MarkScenario, Seen: began}
 		if err := json.Unmarshal([]byte(rest), &m); err != nil {

@@ -31,6 +31,9 @@ const (
 	MarkEnd      MarkKind = "end"
 	MarkProbe    MarkKind = "probe"
 	MarkSchema   MarkKind = "schema"
+	// MarkUnsent tells that the trigger of the scenario whose ID it has was not
+	// sent, or not all of it, and the Reason.
+	MarkUnsent MarkKind = "unsent"
 	// MarkFence is a durable tap's word that it has told everything of a partition
 	// or queue that comes before Position. ID names it, where the tap can find it
 	// again in the queue.
@@ -46,7 +49,7 @@ type Mark struct {
 	Kind MarkKind
 	Seen time.Time
 
-	// Channel belongs to what a tap says. Reason belongs to a gap, and to a schema: that ID names in the
+	// Channel belongs to what a tap says. Reason belongs to a gap, to what is unsent, and to a schema: that ID names in the
 	// channel's registry. Of a schema there is either what the registry has (JSON
 	// types), or the reason why it is not known.
 	Channel string

@@ -23,6 +23,8 @@ func (d *Decoder) mark() (*Mark, error) {
 		err = d.probe(m)
 	case MarkSchema:
 		err = d.schema(m)
+	case MarkUnsent:
+		err = d.copyTexts(texts{fID: &m.ID, fReason: &m.Reason})
 	case MarkEnd:
 	case MarkFence:
 		if err = d.copyTexts(texts{fChannel: &m.Channel, fID: &m.ID}); err == nil {

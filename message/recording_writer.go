@@ -221,6 +221,10 @@ func appendMark(dst []byte, m *Mark) ([]byte, error) {
 		dst = appendText(dst, "channel", m.Channel)
 		dst, err = appendTime(dst, "seen", m.Seen)
 		dst = appendText(dst, "reason", m.Reason)
+	case MarkUnsent:
+		dst = appendText(dst, "id", m.ID)
+		dst, err = appendTime(dst, "seen", m.Seen)
+		dst = appendText(dst, "reason", m.Reason)
 	case MarkEnd:
 		dst, err = appendTime(dst, "seen", m.Seen)
 	case MarkFence, MarkAway, MarkBack:

@@ -169,11 +169,6 @@ func (r *runner) readToEnd(ctx context.Context, take func(message.Event) error) 
 // result is the audit's, with what a recording cannot tell as warnings.
 func (r *runner) result() *flows.Result {
 	result := r.audit.Result()
-	for _, in := range r.all {
-		if in.err != nil && in.try == nil {
-			result.Warnings = append(result.Warnings, in.err.Error())
-		}
-	}
 	slices.Sort(r.doubts)
 	result.Warnings = append(result.Warnings, slices.Compact(r.doubts)...)
 	return result

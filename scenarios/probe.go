@@ -111,6 +111,9 @@ func (r *runner) wasSent(s sending) error {
 	in.fresh = true
 	if s.err != nil {
 		in.err = s.err
+		if err := r.tellUnsent(in); err != nil {
+			return err
+		}
 	}
 	if in.try != nil && (in.try.disturbs || in.try.replay) && (s.act || in.try.meanwhile != nil) {
 		in.try.until = r.cfg.Now().Add(r.limit(in))

@@ -12,7 +12,7 @@ import (
 	"github.com/flowcheck/flowcheck/brokers/memory"
 )
 
-// What cannot be sent makes its scenario unknown, with the reason as a warning;
+// What cannot be sent makes its scenario unknown, with the reason;
 // its neighbour is judged.
 func TestPublishThatFails(t *testing.T) {
 	for _, c := range []struct {
@@ -40,9 +40,12 @@ func TestPublishThatFails(t *testing.T) {
 				if got := states(result); got != "failing: unknown, through: pass" {
 					t.Errorf("scenarios %s: %+v", got, result.Unknowns)
 				}
-				warnings := strings.Join(result.Warnings, "\n")
-				if !strings.Contains(warnings, `scenario "failing": send to `) || !strings.Contains(warnings, c.want.Error()) {
-					t.Errorf("warnings %q do not tell %q", warnings, c.want)
+				if len(result.Unknowns) != 1 || len(result.Warnings) != 0 {
+					t.Fatalf("unknowns %v, warnings %q", result.Unknowns, result.Warnings)
+				}
+				reason := result.Unknowns[0].Reason
+				if !strings.HasPrefix(reason, `the trigger of scenario "failing" could not be sent: send to `) || !strings.Contains(reason, c.want.Error()) {
+					t.Errorf("%q does not tell %q", reason, c.want)
 				}
 				if stats.Total > time.Minute {
 					t.Errorf("it took %v", stats.Total)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -345,6 +346,15 @@ func (r *runner) publishOne(ctx context.Context, s *sending, triggers []flows.Tr
 		return nil
 	}
 	return r.sendAgain(ctx, s, i, in.try.twice)
+}
+
+// tellUnsent notes that a scenario's trigger was not sent, and why.
+func (r *runner) tellUnsent(in *instance) error {
+	if in.try != nil {
+		return nil // its end says it
+	}
+	reason := strings.TrimPrefix(in.err.Error(), fmt.Sprintf("scenario %q: ", in.scenario.Label(in.kase)))
+	return r.take(message.Event{Mark: &message.Mark{Kind: message.MarkUnsent, ID: in.id, Seen: r.cfg.Now(), Reason: reason}})
 }
 
 // tell gives the loop the word of a publisher.

@@ -66,7 +66,7 @@ func (a *app) diff(ctx context.Context, was, now string, flags *diffFlags) error
 	}
 	flow, err := a.load(flags.file, &flags.flow)
 	if err == nil {
-		err = checkBrokers(&flags.flow, flow)
+		err = checkNames(&flags.flow, flow)
 	}
 	if err != nil {
 		return err

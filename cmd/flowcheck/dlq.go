@@ -135,7 +135,7 @@ func (a *app) withBoxes(ctx context.Context, args []string, flags *dlqFlags, do 
 		err = a.checkChannels(args[0], flow)
 	}
 	if err == nil {
-		err = checkBrokers(&flags.flow, flow)
+		err = checkNames(&flags.flow, flow)
 	}
 	if err != nil {
 		return err

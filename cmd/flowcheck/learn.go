@@ -158,7 +158,7 @@ func (a *app) loadChannels(file string, flags *flowFlags) (*flows.Flow, error) {
 	if err := a.checkChannels(file, flow); err != nil {
 		return nil, err
 	}
-	return flow, checkBrokers(flags, flow)
+	return flow, checkNames(flags, flow)
 }
 
 // writeFlow writes the file, but over none that is there.

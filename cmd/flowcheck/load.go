@@ -53,19 +53,30 @@ func (a *app) load(name string, flags *flowFlags) (*flows.Flow, error) {
 	return flow, a.printErrors(name, errs)
 }
 
-// checkBrokers reports names of --broker that no flow has.
-func checkBrokers(flags *flowFlags, loaded ...*flows.Flow) error {
-	for _, b := range flags.brokers {
-		name, _, _ := strings.Cut(b, "=")
-		var all []string
-		for _, f := range loaded {
-			for i := range f.Brokers {
-				all = append(all, f.Brokers[i].Name)
-			}
+// checkNames reports names of --broker and --var that no flow has.
+func checkNames(flags *flowFlags, loaded ...*flows.Flow) error {
+	var brokers, variables []string
+	for _, f := range loaded {
+		for i := range f.Brokers {
+			brokers = append(brokers, f.Brokers[i].Name)
 		}
-		if !slices.Contains(all, name) {
-			slices.Sort(all)
-			return input(fmt.Errorf("--broker %s: no such broker; there are %s", name, strings.Join(slices.Compact(all), ", ")))
+		variables = append(variables, f.Variables()...)
+	}
+	return cmp.Or(among("broker", "broker", flags.brokers, brokers), among("var", "variable", flags.vars, variables))
+}
+
+// among reports the first NAME=… of a flag whose name is not known.
+func among(flag, what string, given, known []string) error {
+	slices.Sort(known)
+	known = slices.Compact(known)
+	for _, g := range given {
+		name, _, _ := strings.Cut(g, "=")
+		switch {
+		case slices.Contains(known, name):
+		case len(known) == 0:
+			return input(fmt.Errorf("--%s %s: no such %s; the flow has none: define it under %ss", flag, name, what, flag))
+		default:
+			return input(fmt.Errorf("--%s %s: no such %s; there are %s", flag, name, what, strings.Join(source.NearestFirst(name, known), ", ")))
 		}
 	}
 	return nil
@@ -186,7 +197,7 @@ lacking.`,
 			if wrong > 0 {
 				return verdict(exitInput)
 			}
-			return checkBrokers(&flags, loaded...)
+			return checkNames(&flags, loaded...)
 		},
 	}
 	flags.register(cmd)

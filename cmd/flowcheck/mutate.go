@@ -64,7 +64,7 @@ func (a *app) mutate(ctx context.Context, file, recording string, flags *mutateF
 	}
 	flow, err := a.load(file, &flags.flow)
 	if err == nil {
-		err = checkBrokers(&flags.flow, flow)
+		err = checkNames(&flags.flow, flow)
 	}
 	if err != nil {
 		return err

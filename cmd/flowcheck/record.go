@@ -45,7 +45,7 @@ masks is hashed before it is written.`,
 				err = a.checkChannels(args[0], flow)
 			}
 			if err == nil {
-				err = checkBrokers(&flags, flow)
+				err = checkNames(&flags, flow)
 			}
 			if err == nil {
 				err = repliesBelongToRun(flow)

@@ -146,7 +146,7 @@ func (a *app) newReplaying(file, recording string, flags *replayFlags) (*replayi
 		err = a.checkChannels(file, d.flow)
 	}
 	if err == nil {
-		err = checkBrokers(&flags.flow, d.flow)
+		err = checkNames(&flags.flow, d.flow)
 	}
 	if err != nil {
 		return nil, err

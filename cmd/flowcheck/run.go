@@ -142,7 +142,7 @@ func (a *app) loadAll(files []string, flags *runFlags) ([]*flows.Flow, error) {
 			return nil, err
 		}
 	}
-	if err := checkBrokers(&flags.flow, loaded...); err != nil {
+	if err := checkNames(&flags.flow, loaded...); err != nil {
 		return nil, err
 	}
 	if err := known(flags.only, loaded); err != nil {

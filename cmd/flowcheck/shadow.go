@@ -235,7 +235,7 @@ func (a *app) loadWatched(files []string, flags *shadowFlags, salt string) ([]*f
 		names[flow.Name] = file
 		loaded = append(loaded, flow)
 	}
-	return loaded, checkBrokers(&flags.flow, loaded...)
+	return loaded, checkNames(&flags.flow, loaded...)
 }
 
 // printSummary prints, for each flow, what was seen of it.

@@ -38,7 +38,7 @@ Exit code 0 pass, 1 fail, 2 bad input, 3 unknown.`,
 			}
 			flow, err := a.load(args[0], &flags)
 			if err == nil {
-				err = checkBrokers(&flags, flow)
+				err = checkNames(&flags, flow)
 			}
 			if err != nil {
 				return err

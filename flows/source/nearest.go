@@ -1,6 +1,18 @@
 package source
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
+
+// NearestFirst puts the known word that was most likely meant before the others.
+func NearestFirst(word string, known []string) []string {
+	near := nearest(word, known)
+	if near == "" {
+		return known
+	}
+	return append([]string{near}, slices.DeleteFunc(slices.Clone(known), func(k string) bool { return k == near })...)
+}
 
 // nearest returns the known word that was most likely meant, or "".
 func nearest(word string, known []string) string {

@@ -7,8 +7,12 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
+	"log"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -64,6 +68,19 @@ func (a *Authority) Issue(name string, c Certificate) (cert, key string) {
 	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 	a.write(name+".both.pem", append(append([]byte{}, keyPEM...), certPEM...))
 	return a.write(name+".pem", certPEM), a.write(name+".key", keyPEM)
+}
+
+// Serve serves by https with a certificate of its own until the test ends, and
+// returns the URL.
+func (a *Authority) Serve(name string, c Certificate, handler http.Handler) string {
+	a.Helper()
+	server := httptest.NewUnstartedServer(handler)
+	cert, key := a.Issue(name, c)
+	server.TLS = serverTLS(a, cert, key)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	a.Cleanup(server.Close)
+	return server.URL
 }
 
 // Both is the file of a certificate that was issued, with its key.

@@ -9,10 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,8 +35,7 @@ type TokenServer struct {
 	down    bool
 	issued  int
 
-	key    *rsa.PrivateKey
-	server *httptest.Server
+	key *rsa.PrivateKey
 }
 
 // TokenIssuer is who TokenServer says it is; TokenKey is the id of its key.
@@ -67,13 +63,7 @@ func NewTokenServer(t testing.TB, a *Authority, audience string) *TokenServer {
 	a.must(err)
 	a.must(os.WriteFile(s.JWKS, jwks, 0o600))
 	a.must(os.WriteFile(s.PEM, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o600))
-	s.server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
-	cert, certKey := a.Issue("token-server", Certificate{})
-	s.server.TLS = serverTLS(t, cert, certKey)
-	s.server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.server.StartTLS()
-	t.Cleanup(s.server.Close)
-	s.URL = s.server.URL + "/token"
+	s.URL = a.Serve("token-server", Certificate{}, http.HandlerFunc(s.serve)) + "/token"
 	return s
 }
 

@@ -8,7 +8,6 @@ package registry
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/sr"
 
+	"github.com/flowcheck/flowcheck/internal/certificate"
 	"github.com/flowcheck/flowcheck/payload"
 )
 
@@ -199,12 +199,11 @@ func (c *Client) explain(ref payload.SchemaRef, err error) error {
 	what := fmt.Sprintf("schema %s: the registry %s ", ref, c.url)
 	var refused *sr.ResponseError
 	var network net.Error
-	var authority x509.UnknownAuthorityError
 	switch {
 	case errors.As(err, &refused):
 		return c.refused(what, ref, refused)
-	case errors.As(err, &authority):
-		return lost(what + "shows a certificate of an unknown authority: name its file by registry: { tls: { ca: FILE } }")
+	case certificate.Trouble(err) != "":
+		return lost(what + "cannot be used: " + certificate.Trouble(err))
 	case errors.As(err, &network) && network.Timeout():
 		return lost(what + "does not answer")
 	case errors.Is(err, errTooLong):

@@ -15,6 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
+	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/internal/testbroker"
 	"github.com/flowcheck/flowcheck/payload"
 )
 
@@ -80,6 +82,12 @@ func TestErrors(t *testing.T) {
 	secured.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secured.StartTLS()
 	defer secured.Close()
+	ca := testbroker.NewAuthority(t)
+	trusting, err := (&brokers.TLS{CA: ca.CA}).Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(c testbroker.Certificate) string { return ca.Serve("registry", c, fake.Handler()) }
 	long := `{"schema":"` + strings.Repeat("a", maxAnswer) + `"}`
 	tests := []struct {
 		name      string
@@ -97,7 +105,9 @@ func TestErrors(t *testing.T) {
 		{"no JSON", Config{URL: answering(200, "<html>")}, payload.SchemaRef{ID: 42}, "cannot be used: ", false},
 		{"too long", Config{URL: answering(200, long)}, payload.SchemaRef{ID: 42}, "its answer has more than 16 MiB", false},
 		{"down", Config{URL: "http://me:" + secret + "@127.0.0.1:1"}, payload.SchemaRef{ID: 42}, "the registry http://127.0.0.1:1 cannot be reached: connect: connection refused", false},
-		{"unknown authority", Config{URL: secured.URL, Token: secret}, payload.SchemaRef{ID: 42}, "unknown authority: name its file by registry: { tls: { ca: FILE } }", false},
+		{"unknown authority", Config{URL: secured.URL, Token: secret}, payload.SchemaRef{ID: 42}, "its certificate is not of an authority that is trusted here: name the file of its CA with tls: { ca", false},
+		{"expired", Config{URL: with(testbroker.Certificate{Expired: true}), TLS: trusting}, payload.SchemaRef{ID: 42}, "its certificate is valid from ", false},
+		{"another host", Config{URL: with(testbroker.Certificate{Host: "elsewhere.example"}), TLS: trusting}, payload.SchemaRef{ID: 42}, "its certificate is for elsewhere.example, not for 127.0.0.1: ", false},
 		{"version", Config{URL: fake.URL()}, payload.SchemaRef{Subject: "x", Version: "two"}, `version "two" is neither a number nor latest`, false},
 	}
 	for _, tt := range tests {

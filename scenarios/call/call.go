@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/flows/source"
+	"github.com/flowcheck/flowcheck/internal/certificate"
 )
 
 // Timeout bounds a call that is given no other deadline.
@@ -114,6 +116,9 @@ func cause(err error) error {
 		}
 		return fmt.Errorf("no token: answered %s", refused.Response.Status)
 	}
+	if trouble := certificate.Trouble(err); trouble != "" {
+		return errors.New(whose(err) + trouble)
+	}
 	var inner interface {
 		error
 		Unwrap() error
@@ -123,6 +128,17 @@ func cause(err error) error {
 		inner = nil
 	}
 	return err
+}
+
+// whose says that a token server's certificate is meant, where it is not that of
+// the host that is called.
+func whose(err error) string {
+	if outer, ok := errors.AsType[*url.Error](err); ok {
+		if _, ok := errors.AsType[*url.Error](outer.Err); ok {
+			return "no token: the server of token-url: "
+		}
+	}
+	return ""
 }
 
 // tlsConfig verifies the server, unless the flow file says not to.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/flows/source"
+	"github.com/flowcheck/flowcheck/internal/testbroker"
 )
 
 // echo answers with what it was asked.
@@ -91,6 +92,26 @@ func TestACertificateIsVerified(t *testing.T) {
 	call.TLS.CA.Value = ca + ".no"
 	if _, err := Do(t.Context(), call); err == nil || !strings.Contains(err.Error(), "ca.pem.no") {
 		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+// TestABadCertificateIsNamed, whosever it is, with the way out.
+func TestABadCertificateIsNamed(t *testing.T) {
+	ca := testbroker.NewAuthority(t)
+	trusting := &source.TLS{CA: source.Text{Value: ca.CA}}
+	serve := func(c testbroker.Certificate) string { return ca.Serve("shop", c, http.HandlerFunc(echo)) }
+	sound, late, other := serve(testbroker.Certificate{}), serve(testbroker.Certificate{Expired: true}), serve(testbroker.Certificate{Host: "elsewhere.example"})
+	for want, c := range map[string]*flows.Call{
+		": its certificate is valid from ":                                         {URL: late, TLS: trusting},
+		": its certificate is for elsewhere.example, not for 127.0.0.1: ":          {URL: other, TLS: trusting},
+		": its certificate is not of an authority that is trusted here":            {URL: sound},
+		": no token: the server of token-url: its certificate is valid from ":      {URL: sound, TLS: trusting, OAuth: &flows.OAuth{TokenURL: late}},
+		": no token: the server of token-url: its certificate is for elsewhere.ex": {URL: sound, TLS: trusting, OAuth: &flows.OAuth{TokenURL: other}},
+	} {
+		c.Method = "POST"
+		if _, err := Do(t.Context(), c); err == nil || !strings.Contains(err.Error(), c.URL+want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
 	}
 }
 
