@@ -231,14 +231,10 @@ func (c *cursor) uvarint() uint64 {
 	return n
 }
 
+// varint reads a number that may be below zero, by encoding/binary's zigzag.
 func (c *cursor) varint() int64 {
-	n, size := binary.Varint(c.rest)
-	if size <= 0 {
-		c.bad = true
-		return 0
-	}
-	c.rest = c.rest[size:]
-	return n
+	n := c.uvarint()
+	return int64(n>>1) ^ -int64(n&1) //nolint:gosec // the bits of a signed number
 }
 
 func (c *cursor) blob() []byte { return c.take(c.uvarint()) }
