@@ -56,7 +56,7 @@ fuzz: ## fuzz each target for FUZZTIME (30s)
 	done
 
 campaign: ## the property tests on CHAINS (1000000) generated chains, drawn from SEED
-	go test ./flows -count=1 -timeout 3h -v -run '^TestCampaign$$' -campaign.chains=$(CHAINS) -campaign.seed=$(SEED)
+	go test ./flows -count=1 -parallel 3 -timeout 3h -v -run '^TestCampaign$$' -campaign.chains=$(CHAINS) -campaign.seed=$(SEED)
 
 crash-campaign: build $(BROKERS) ## a shadow killed 200 times under load, its connections cut, finds what one finds that is left alone
 	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./internal/crashcampaign -flowcheck bin/flowcheck
@@ -70,8 +70,8 @@ shadow-bench: $(BROKERS) ## a shadow on a real Kafka catches up from a backlog o
 shadow-soak: $(BROKERS) ## the memory of a shadow that watches for SOAK (60m)
 	$(BROKERS) -only kafka -- go run ./internal/shadowbench -soak $(SOAK) -rate 150 -remember 10m
 
-shadow-away: ## a shadow on a Kafka and a RabbitMQ that are stopped for AWAY (150s), and started again
-	go test ./internal/shadowbench -run 'ThatIsAway' -away $(AWAY) -count=1 -timeout 30m -v
+shadow-away: ## a shadow on a Kafka and a RabbitMQ that are stopped for AWAY (150s), and started again, and on an SNS that it cannot reach
+	go test ./internal/shadowbench -run 'ThatIsAway' -away $(AWAY) -count=1 -parallel 3 -timeout 3h -v
 
 deploy-test: ## render the Helm chart, and parse the alert rules and the dashboard, in a module of their own
 	cd deploy/testdata/helmtest && go test -count=1 ./...

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/flowcheck/flowcheck/internal/await"
 )
 
 // Rest waits for d, or until ctx ends, whose error it returns then.
@@ -29,19 +31,7 @@ func Rest(ctx context.Context, d time.Duration) error {
 func Wait(ctx context.Context, is func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		ok, err := is()
-		if ok || err != nil {
-			return err
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	return await.Until(ctx, 200*time.Millisecond, is)
 }
 
 // Same reports whether both have the same ids.

@@ -40,13 +40,14 @@ func TestARabbitMQThatIsAway(t *testing.T) {
 	if *away == 0 {
 		t.Skip("it takes minutes: make shadow-away")
 	}
+	t.Parallel()
 	own := testbroker.OwnRabbitMQ(t)
-	ctx, cancel := context.WithTimeout(t.Context(), *away+8*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), *away+20*time.Minute)
 	defer cancel()
 	p := &producer{t: t, url: own.URL}
 	p.connect()
 	status := &shadow.Status{}
-	stop := watchRabbit(ctx, t, own.URL, status)
+	stop := (&far{awayFlow, rabbitmq.Adapter(), brokers.Config{URL: own.URL}}).watch(ctx, t, status)
 	await := func(what string, is func() bool) {
 		t.Helper()
 		if err := wait(ctx, is); err != nil {
@@ -82,21 +83,28 @@ func TestARabbitMQThatIsAway(t *testing.T) {
 	}
 }
 
-// watchRabbit begins a shadow, which what it returns ends.
-func watchRabbit(ctx context.Context, t *testing.T, url string, status *shadow.Status) func() *shadow.FlowSummary {
+// far is a broker that will be away, and the flow of two channels on it.
+type far struct {
+	flow    string
+	adapter brokers.Adapter
+	cfg     brokers.Config
+}
+
+// watch begins a shadow, which what it returns ends.
+func (b *far) watch(ctx context.Context, t *testing.T, status *shadow.Status) func() *shadow.FlowSummary {
 	t.Helper()
-	flow, errs := flows.Load("away.yaml", []byte(strings.Replace(awayFlow, "WITHIN", (*away+time.Minute).String(), 1)), flows.Options{MaskSalt: "x"})
+	flow, errs := flows.Load("away.yaml", []byte(strings.Replace(b.flow, "WITHIN", (*away+3*time.Minute).String(), 1)), flows.Options{MaskSalt: "x"})
 	if len(errs) > 0 {
 		t.Fatal(errs[0])
 	}
-	silent := slog.New(slog.DiscardHandler)
-	tapper, err := rabbitmq.Adapter().OpenTapper(ctx, brokers.Config{Name: "r", URL: url, RunID: "away", Log: silent})
+	b.cfg.Name, b.cfg.RunID, b.cfg.Log = "r", "away", slog.New(slog.DiscardHandler)
+	tapper, err := b.adapter.OpenTapper(ctx, b.cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	of := shadow.Watched{Flow: flow, Brokers: []int{0}}
 	for _, ch := range flow.Channels {
-		of.Channels = append(of.Channels, brokers.Channel{Name: ch.Name, Exchange: ch.Exchange, RoutingKeys: ch.RoutingKeys})
+		of.Channels = append(of.Channels, brokers.Channel{Name: ch.Name, Exchange: ch.Exchange, RoutingKeys: ch.RoutingKeys, SNS: ch.SNS})
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -105,7 +113,7 @@ func watchRabbit(ctx context.Context, t *testing.T, url string, status *shadow.S
 		defer close(done)
 		s, err = shadow.Run(ctx, shadow.Config{
 			Flows: []shadow.Watched{of}, Tappers: []shadow.Tapper{{Name: "r", Beat: time.Second, Tapper: tapper}},
-			State: t.TempDir(), Status: status, Now: time.Now, Log: silent,
+			State: t.TempDir(), Status: status, Now: time.Now, Log: b.cfg.Log,
 		})
 	}()
 	return func() *shadow.FlowSummary {

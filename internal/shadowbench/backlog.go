@@ -89,7 +89,7 @@ func (o *options) begun(ctx context.Context, l *load, dir string) (states []stri
 	if err != nil {
 		return nil, err
 	}
-	if err := wait(ctx, func() bool { return w.status.Armed.Load() || w.over() }); err != nil {
+	if err := w.until(ctx, w.status.Armed.Load); err != nil {
 		return nil, err
 	}
 	if _, err := w.end(); err != nil {
@@ -138,16 +138,16 @@ func (o *options) catchUp(ctx context.Context, l *load, state string) (speed, er
 	if err != nil {
 		return speed{}, err
 	}
-	if err := wait(ctx, func() bool { return len(w.status.Flows()) > 0 || w.over() }); err != nil {
+	if err := w.until(ctx, func() bool { return len(w.status.Flows()) > 0 }); err != nil {
 		return speed{}, err
 	}
 	status := w.status.Flows()[0]
-	if err := wait(ctx, func() bool { return status.Messages.Load() >= int64(o.messages) || w.over() }); err != nil {
+	if err := w.until(ctx, func() bool { return status.Messages.Load() >= int64(o.messages) }); err != nil {
 		return speed{}, err
 	}
 	took := began.speed(o.messages)
 	// What came meanwhile is read as well, and all that is due is told.
-	if err := wait(ctx, func() bool { return w.current() || w.over() }); err != nil {
+	if err := w.until(ctx, w.current); err != nil {
 		return speed{}, err
 	}
 	fmt.Fprintf(o.log, "%s: the backlog read at %.0f messages a second, %.2f µs of the processor for each; caught up after %.1f s with %d; memory %d MiB\n",

@@ -27,6 +27,7 @@ import (
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/brokers/kafka"
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/internal/await"
 	"github.com/flowcheck/flowcheck/internal/testbroker"
 	"github.com/flowcheck/flowcheck/shadow"
 )
@@ -165,16 +166,11 @@ func (w *watch) end() (*shadow.Summary, error) {
 	return w.summary, errors.Join(w.err, w.tapper.Close())
 }
 
-// wait looks until it is so.
+// until waits until it is so, or the watch is over.
+func (w *watch) until(ctx context.Context, is func() bool) error {
+	return wait(ctx, func() bool { return is() || w.over() })
+}
+
 func wait(ctx context.Context, is func() bool) error {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
+	return await.Until(ctx, await.Often, func() (bool, error) { return is(), nil })
 }

@@ -22,7 +22,7 @@ func (o *options) watchLong(ctx context.Context, state string) error {
 	if err != nil {
 		return err
 	}
-	if err := wait(ctx, func() bool { return w.status.Armed.Load() || w.over() }); err != nil {
+	if err := w.until(ctx, w.status.Armed.Load); err != nil {
 		return err
 	}
 	loading, stop := context.WithTimeout(ctx, o.soak)
