@@ -14,14 +14,21 @@ import (
 // counting tells how many chains have closed, each once, however often the process
 // dies. How many there are in all is a function of the journal; what has been told
 // of them is in the last line of the findings file, and, for those who are told of
-// each chain, in a file of a few bytes that is written as they are told.
+// each chain and while no line is in that file, in one of a few bytes that is written
+// as they are told.
 type counting struct {
 	before flows.ChainCounts // of chains that are in no file of the journal any more
 	told   Tally             // in the findings file
 	lined  time.Time         // when the last line was written
 	again  int64             // chains that will close again, of which watchers know
-	noted  int64             // the total in the file
+	noted  noted             // what the file has
 	file   *os.File          // nil: nothing is kept
+}
+
+// noted is what the file has, each number in eight bytes.
+type noted struct {
+	Total int64    // chains that watchers have been told of
+	Told  [4]int64 // in the findings file: in all, passed, failed, unknown
 }
 
 // maxAhead is how many chains may have closed whose messages the journal had not
@@ -33,27 +40,49 @@ const maxAhead = 10_000
 func (c *counting) resume(j *journal, last *Tally, stats flows.LiveStats) error {
 	c.before = j.before
 	total := c.total(stats.Chains)
+	whole, err := c.open(j)
+	if err != nil {
+		return err
+	}
+	if last == nil && whole {
+		t := &c.noted.Told
+		last = &Tally{int(t[0]), int(t[1]), int(t[2]), int(t[3])}
+	}
 	if last != nil && int64(last.Total-total.Total) <= int64(stats.Open)+maxAhead {
 		c.told = *last
 	} else if j.resumed() {
 		c.told = total
 	}
-	var err error
-	c.file, err = os.OpenFile(filepath.Join(j.dir, "counted"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	var number [8]byte
-	switch _, err := c.file.ReadAt(number[:], 0); {
-	case err == nil && j.resumed():
-		c.noted = int64(binary.LittleEndian.Uint64(number[:])) //nolint:gosec // as it was written
-	case err != nil && !errors.Is(err, io.EOF):
-		return err
-	}
-	if c.again = c.noted - int64(total.Total); c.again < 0 || c.again > int64(stats.Open)+maxAhead {
+	if c.again = c.noted.Total - int64(total.Total); c.again < 0 || c.again > int64(stats.Open)+maxAhead {
 		c.again = 0
 	}
 	return nil
+}
+
+// open opens the file and reads it; it is whole where it says what was told. A
+// journal that begins has one that says nothing was.
+func (c *counting) open(j *journal) (whole bool, err error) {
+	if c.file, err = os.OpenFile(filepath.Join(j.dir, "counted"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return false, err
+	}
+	if !j.resumed() {
+		return false, c.write()
+	}
+	data := make([]byte, binary.Size(c.noted))
+	n, err := c.file.ReadAt(data, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	_, err = binary.Decode(data, binary.LittleEndian, &c.noted)
+	return n == len(data), err
+}
+
+func (c *counting) write() error {
+	data, err := binary.Append(nil, binary.LittleEndian, &c.noted)
+	if err == nil {
+		_, err = c.file.WriteAt(data, 0)
+	}
+	return err
 }
 
 // total are all chains that have closed, as they are judged now.
@@ -73,18 +102,19 @@ func (c *counting) first() bool {
 	return true
 }
 
-// note keeps how many chains watchers have been told of. It costs no more than the
-// count after a loss of power.
+// note keeps how many chains watchers have been told of, and what the findings file
+// has. It costs no more than the count after a loss of power.
 func (c *counting) note(live flows.ChainCounts) error {
-	total := int64(c.total(live).Total)
-	if c.file == nil || total <= c.noted {
+	t := &c.told
+	now := noted{
+		Total: max(c.noted.Total, int64(c.total(live).Total)),
+		Told:  [4]int64{int64(t.Total), int64(t.Pass), int64(t.Fail), int64(t.Unknown)},
+	}
+	if c.file == nil || now == c.noted {
 		return nil
 	}
-	c.noted = total
-	var number [8]byte
-	binary.LittleEndian.PutUint64(number[:], uint64(total)) //nolint:gosec // read back as it was
-	_, err := c.file.WriteAt(number[:], 0)
-	return err
+	c.noted = now
+	return c.write()
 }
 
 // line is what the findings file is to say now, nil for nothing: chains that it does

@@ -59,3 +59,37 @@ func TestChainsAreCountedOnce(t *testing.T) {
 		t.Fatalf("%+v", l)
 	}
 }
+
+// TestChainsAreCountedBeforeTheFirstLine: a process that is killed before it has
+// told of any chains leaves them to the next one; one whose findings file was taken
+// away has told them.
+func TestChainsAreCountedBeforeTheFirstLine(t *testing.T) {
+	j := &journal{dir: t.TempDir(), before: flows.ChainCounts{}}
+	now := time.Unix(1000, 0)
+	begin := func(chains flows.ChainCounts) *counting {
+		t.Helper()
+		c := &counting{}
+		if err := c.resume(j, nil, flows.LiveStats{Chains: chains}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.close() })
+		return c
+	}
+	first := begin(flows.ChainCounts{})
+	if err := first.note(flows.ChainCounts{Total: 10, Pass: 10}); err != nil {
+		t.Fatal(err)
+	}
+	j.segments = []segment{{}} // it is killed, and has written some of its journal
+	second := begin(flows.ChainCounts{Total: 10, Pass: 10})
+	l := second.line(flows.ChainCounts{Total: 12, Pass: 11, Fail: 1}, now, true)
+	if l == nil || *l.Chains != (Tally{12, 11, 1, 0}) {
+		t.Fatalf("after it was killed: %+v", l)
+	}
+	if err := second.note(flows.ChainCounts{Total: 12, Pass: 11, Fail: 1}); err != nil {
+		t.Fatal(err)
+	}
+	third := begin(flows.ChainCounts{Total: 12, Pass: 11, Fail: 1})
+	if l := third.line(flows.ChainCounts{Total: 13, Pass: 12, Fail: 1}, now, true); l == nil || *l.Chains != (Tally{1, 1, 0, 0}) {
+		t.Fatalf("without the findings file: %+v", l)
+	}
+}

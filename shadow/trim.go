@@ -38,10 +38,10 @@ func (w *watch) trim(now time.Time) {
 	w.looked = now.Add(time.Hour) // until it is done
 	need := w.live.Needs(old[len(old)-1].last)
 	manifest := w.journal.manifest
-	go func() {
+	w.carrying.Go(func() {
 		next, err := w.journal.carry(manifest, old, need)
 		w.trimming <- trimmed{next, old, err}
-	}()
+	})
 }
 
 // shortened tells of segments that go though they are needed still.

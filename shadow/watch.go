@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,7 +45,8 @@ type watch struct {
 	waits     []bool  // by channel: messages may have waited for the tap
 	counted   []int64 // by channel: what earlier taps had counted, where a tap counts its messages
 	counting  counting
-	marked    []time.Time // by channel: when the journal last had a word of its tap
+	marked    []time.Time    // by channel: when the journal last had a word of its tap
+	carrying  sync.WaitGroup // of a trim
 	trimming  chan trimmed
 	crowded   time.Time // when it was told last that there are too many chains
 	looked    time.Time // when it was last asked whether the journal can be trimmed
@@ -345,6 +347,7 @@ func (w *watch) close() {
 			w.err = err
 		}
 	}
+	w.carrying.Wait() // its files are the next process's
 	select {
 	case t := <-w.trimming:
 		w.trimmed(t)
