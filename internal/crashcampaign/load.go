@@ -21,7 +21,7 @@ type load struct {
 	exchange string
 	topic    string // of SNS
 	producer sarama.SyncProducer
-	others   *others
+	others   *campaign.Others
 	rng      *rand.Rand
 	chains   int
 	messages int
@@ -80,13 +80,13 @@ func newLoad(o options) (*load, error) {
 	if l.producer, err = campaign.Producer(o.kafka, 2, l.topics[:]...); err != nil {
 		return nil, err
 	}
-	l.others, err = newOthers(o, l.exchange, l.topic)
+	l.others, err = campaign.NewOthers(o.rabbitmq, o.cloud, l.topic, l.exchange)
 	return l, err
 }
 
 func (l *load) close() {
 	_ = l.producer.Close()
-	l.others.close()
+	l.others.Close()
 }
 
 // flow is the flow file of the load, for a shadow that reaches the brokers there.
@@ -103,7 +103,7 @@ func (l *load) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			err := l.send(l.later.Rest())
-			return errors.Join(err, l.others.wait())
+			return errors.Join(err, l.others.Wait())
 		case now := <-tick.C:
 			batch := l.later.Due(now)
 			for range 10 {
@@ -120,11 +120,14 @@ func (l *load) send(batch []item) error {
 	l.messages += len(batch)
 	var topics []*sarama.ProducerMessage
 	for _, m := range batch {
-		if m.to >= toExchange {
-			l.others.send(m)
-			continue
+		switch m.to {
+		case toExchange:
+			l.others.Ship(l.exchange, m.body)
+		case toMails:
+			l.others.Mail(m.body)
+		default:
+			topics = append(topics, &sarama.ProducerMessage{Topic: l.topics[m.to], Key: sarama.StringEncoder(m.key), Value: sarama.StringEncoder(m.body)})
 		}
-		topics = append(topics, &sarama.ProducerMessage{Topic: l.topics[m.to], Key: sarama.StringEncoder(m.key), Value: sarama.StringEncoder(m.body)})
 	}
 	if len(topics) == 0 {
 		return nil

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/IBM/sarama"
-
 	"github.com/flowcheck/flowcheck/internal/campaign"
 )
 
@@ -106,7 +104,7 @@ func (t *team) spent() (cpu time.Duration, err error) {
 // backlog sends whole chains, and at the end some that are wrong.
 func (l *load) backlog(chains int) error {
 	for first := 0; first < chains; first += 2000 {
-		var batch []*sarama.ProducerMessage
+		var batch []item
 		for step := range 4 {
 			for n := first; n < min(first+2000, chains); n++ {
 				batch = append(batch, l.step(step, n, 1+n%900))
@@ -116,7 +114,7 @@ func (l *load) backlog(chains int) error {
 			return err
 		}
 	}
-	var batch []*sarama.ProducerMessage
+	var batch []item
 	for step := range 4 {
 		for n := chains; n < chains+sentinels; n++ {
 			batch = append(batch, l.step(step, n, -1))
@@ -126,8 +124,8 @@ func (l *load) backlog(chains int) error {
 }
 
 // step is a message of a chain.
-func (l *load) step(step, chain, amount int) *sarama.ProducerMessage {
+func (l *load) step(step, chain, amount int) item {
 	id := fmt.Sprintf("o-%d", chain)
 	body := fmt.Sprintf(`{"order":%q,"payment":"p-%s","amount":%d,"seq":%d,"customer":{"name":"Somebody","city":"Somewhere"},"note":%q}`, id, id, amount, chain, strings.Repeat("x", 150))
-	return l.message(step, id, body)
+	return item{step, id, body}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -12,30 +13,37 @@ import (
 	"github.com/flowcheck/flowcheck/internal/campaign"
 )
 
-// load are chains of four steps over four topics, with faults in some of them.
+// load are chains of four steps over four topics of Kafka, or over one of them, two
+// exchanges of RabbitMQ and a topic of SNS, with faults in some of them.
 type load struct {
 	o        options
 	run      int64
-	topics   [4]string
+	topics   [4]string // or exchanges, by step
 	producer sarama.SyncProducer
+	others   *campaign.Others // nil: Kafka alone
 	rng      *rand.Rand
 	chains   int
 	messages int
 	faults   int
 	seq      int
-	later    campaign.Later[*sarama.ProducerMessage]
+	later    campaign.Later[item]
+}
+
+// item is a message of a step.
+type item struct {
+	step      int
+	key, body string
 }
 
 const flowFile = `flowcheck: 1
 flow: campaign
-brokers: { k: "kafka://KAFKA" }
+brokers:
+  k: "kafka://KAFKA"
+BROKERS
 timeout: 3s
 partition-by: order
 channels:
-  orders:    { broker: k, topic: T0 }
-  payments:  { broker: k, topic: T1 }
-  shipments: { broker: k, topic: T2 }
-  mails:     { broker: k, topic: T3 }
+CHANNELS
 correlate:
   order: body.order
   payment: body.payment
@@ -50,21 +58,48 @@ rules:
   - ordered: { channel: orders, by: body.seq, gapless: true }
 `
 
+const onKafka = `  orders:    { broker: k, topic: T0 }
+  payments:  { broker: k, topic: T1 }
+  shipments: { broker: k, topic: T2 }
+  mails:     { broker: k, topic: T3 }`
+
+const onAll = `  orders:    { broker: r, exchange: T0, routing-key: "#", time: body.at }
+  payments:  { broker: k, topic: T1 }
+  shipments: { broker: r, exchange: T2, routing-key: "#", time: body.at }
+  mails:     { broker: c, sns: T3 }`
+
+const others = `  r: "RABBIT"
+  c: { url: "aws://eu-west-1", endpoint: "CLOUD" }`
+
 func newLoad(o options) (*load, error) {
 	l := &load{o: o, run: time.Now().UnixNano(), rng: rand.New(rand.NewPCG(o.seed, 1))} //nolint:gosec // a load, no secrets
 	for i, name := range []string{"orders", "payments", "shipments", "mails"} {
 		l.topics[i] = fmt.Sprintf("campaign-%d-%s", l.run, name)
 	}
 	var err error
-	l.producer, err = campaign.Producer(o.kafka, 3, l.topics[:]...)
+	if l.producer, err = campaign.Producer(o.kafka, 3, l.topics[:]...); err != nil || !o.all {
+		return l, err
+	}
+	l.others, err = campaign.NewOthers(o.rabbitmq, o.cloud, l.topics[3], l.topics[0], l.topics[2])
 	return l, err
 }
 
-func (l *load) close() { _ = l.producer.Close() }
+func (l *load) close() {
+	_ = l.producer.Close()
+	if l.others != nil {
+		l.others.Close()
+	}
+}
 
 // flow is the flow file of the load.
 func (l *load) flow() string {
-	return strings.NewReplacer("KAFKA", strings.TrimPrefix(l.o.kafka, "kafka://"), "T0", l.topics[0], "T1", l.topics[1], "T2", l.topics[2], "T3", l.topics[3]).Replace(flowFile)
+	brokers, channels := "", onKafka
+	if l.others != nil {
+		brokers, channels = others, onAll
+	}
+	text := strings.NewReplacer("BROKERS\n", brokers+"\n", "CHANNELS", channels).Replace(flowFile)
+	return strings.NewReplacer("KAFKA", strings.TrimPrefix(l.o.kafka, "kafka://"), "RABBIT", l.o.rabbitmq, "CLOUD", l.o.cloud,
+		"T0", l.topics[0], "T1", l.topics[1], "T2", l.topics[2], "T3", l.topics[3]).Replace(text)
 }
 
 // send sends chains until ctx ends, and then what is still to come.
@@ -74,7 +109,11 @@ func (l *load) send(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return l.put(l.later.Rest())
+			err := l.put(l.later.Rest())
+			if l.others != nil {
+				err = errors.Join(err, l.others.Wait())
+			}
+			return err
 		case now := <-tick.C:
 			batch := l.later.Due(now)
 			for range 10 {
@@ -87,16 +126,27 @@ func (l *load) send(ctx context.Context) error {
 	}
 }
 
-func (l *load) put(batch []*sarama.ProducerMessage) error {
+func (l *load) put(batch []item) error {
 	l.messages += len(batch)
-	if len(batch) == 0 {
+	var topics []*sarama.ProducerMessage
+	for _, m := range batch {
+		switch {
+		case l.others != nil && m.step == 3:
+			l.others.Mail(m.body)
+		case l.others != nil && m.step != 1:
+			l.others.Ship(l.topics[m.step], m.body)
+		default:
+			topics = append(topics, &sarama.ProducerMessage{Topic: l.topics[m.step], Key: sarama.StringEncoder(m.key), Value: sarama.StringEncoder(m.body)})
+		}
+	}
+	if len(topics) == 0 {
 		return nil
 	}
-	return l.producer.SendMessages(batch)
+	return l.producer.SendMessages(topics)
 }
 
 // chain is a chain's first message; the others come later.
-func (l *load) chain(now time.Time) *sarama.ProducerMessage {
+func (l *load) chain(now time.Time) item {
 	l.chains++
 	l.seq++
 	fault := l.rng.IntN(100)
@@ -116,7 +166,7 @@ func (l *load) chain(now time.Time) *sarama.ProducerMessage {
 	case 9:
 		payment = fmt.Sprintf("p-shared-%d", l.chains) // told twice, by two messages of the chain
 	}
-	pay := l.message(1, id, fmt.Sprintf(`{"order":%q,"payment":%q,"amount":%d}`, id, payment, paid))
+	pay := item{1, id, fmt.Sprintf(`{"order":%q,"payment":%q,"amount":%d}`, id, payment, paid)}
 	l.at(now.Add(100*time.Millisecond), pay, fault != 3)
 	if fault == 4 || fault == 9 { // doubled: after its chain has closed, or at once
 		l.at(now.Add(map[int]time.Duration{4: 5 * time.Second, 9: 150 * time.Millisecond}[fault]), pay, true)
@@ -125,22 +175,18 @@ func (l *load) chain(now time.Time) *sarama.ProducerMessage {
 	if fault == 5 {
 		wait = 5 * time.Second // late
 	}
-	ship := l.message(2, id, fmt.Sprintf(`{"order":%q,"payment":%q}`, id, payment))
+	ship := item{2, id, fmt.Sprintf(`{"order":%q,"payment":%q,"at":%q}`, id, payment, now.Add(wait).UTC().Format(time.RFC3339Nano))}
 	l.at(now.Add(wait), ship, fault != 6)
 	if fault == 7 {
 		l.at(now.Add(wait+time.Second), ship, true)
 	}
-	l.at(now.Add(wait+100*time.Millisecond), l.message(3, id, fmt.Sprintf(`{"order":%q}`, id)), fault != 8)
-	return l.message(0, "all", fmt.Sprintf(`{"order":%q,"amount":%d,"seq":%d}`, id, amount, l.seq)) // one partition, so that their order is certain
+	l.at(now.Add(wait+100*time.Millisecond), item{3, id, fmt.Sprintf(`{"order":%q}`, id)}, fault != 8)
+	at := now.UTC().Format(time.RFC3339Nano)
+	return item{0, "all", fmt.Sprintf(`{"order":%q,"amount":%d,"seq":%d,"at":%q}`, id, amount, l.seq, at)} // one partition, so that their order is certain
 }
 
-func (l *load) message(topic int, key, body string) *sarama.ProducerMessage {
-	return &sarama.ProducerMessage{Topic: l.topics[topic], Key: sarama.StringEncoder(key), Value: sarama.StringEncoder(body)}
-}
-
-func (l *load) at(when time.Time, m *sarama.ProducerMessage, really bool) {
+func (l *load) at(when time.Time, m item, really bool) {
 	if really {
-		copied := &sarama.ProducerMessage{Topic: m.Topic, Key: m.Key, Value: m.Value}
-		l.later.At(when, copied)
+		l.later.At(when, m)
 	}
 }

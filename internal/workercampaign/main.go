@@ -5,7 +5,8 @@
 //	load → Kafka ─┬→ flowcheck shadow                     → findings ─┐
 //	              └→ flowcheck shadow --workers, n of them → findings ─┴→ the same?
 //
-// It needs a Kafka, whose address internal/withbrokers gives it, and a flowcheck.
+// With -all the load is on RabbitMQ and SNS as well. It needs the brokers, whose
+// addresses internal/withbrokers gives it, and a flowcheck.
 package main
 
 import (
@@ -27,6 +28,9 @@ import (
 type options struct {
 	flowcheck string
 	kafka     string
+	rabbitmq  string
+	cloud     string // SNS
+	all       bool   // the load is on all of them
 	workers   string // numbers of processes, one campaign after the other
 	rate      int    // chains a second
 	length    time.Duration
@@ -36,13 +40,14 @@ type options struct {
 }
 
 func main() {
-	o := options{kafka: os.Getenv(testbroker.EnvKafka)}
+	o := options{kafka: os.Getenv(testbroker.EnvKafka), rabbitmq: os.Getenv(testbroker.EnvRabbitMQ), cloud: os.Getenv(testbroker.EnvMinistack)}
 	flag.StringVar(&o.flowcheck, "flowcheck", "bin/flowcheck", "the program")
 	flag.StringVar(&o.workers, "workers", "1,2,4", "how many processes, one campaign after the other")
 	flag.IntVar(&o.rate, "rate", 100, "chains that begin in a second")
 	flag.DurationVar(&o.length, "length", time.Minute, "of the load")
 	flag.DurationVar(&o.session, "session", 6*time.Second, "after which a worker that was killed is missed")
 	flag.Uint64Var(&o.seed, "seed", 1, "of the load")
+	flag.BoolVar(&o.all, "all", false, "the load is on Kafka, RabbitMQ and SNS")
 	flag.IntVar(&o.bench, "bench", 0, "instead, measure how fast so many messages are judged")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

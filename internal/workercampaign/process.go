@@ -34,6 +34,7 @@ func (p *process) start() error {
 		args = append(args, "--workers", fmt.Sprintf("group=%s,partitions=8,session=%v", p.group, p.o.session))
 	}
 	p.cmd = exec.Command(p.o.flowcheck, args...) //nolint:gosec,noctx // killed by kill
+	p.cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true")
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	return p.cmd.Start()
 }
