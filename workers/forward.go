@@ -28,8 +28,8 @@ const eventBuffer = 128
 type forwarder struct {
 	w       *worker
 	duties  []int32
-	resume  []place // nil: the taps begin at the end
-	away    time.Time
+	resume  []place   // of the last mark that is in the topic; nil: the taps begin at the end
+	away    time.Time // when that was
 	session string
 	armed   time.Time
 	events  chan message.Event
@@ -39,7 +39,7 @@ type forwarder struct {
 	learn   []*flows.Learner
 	lines   *lines
 	send    *sender
-	places  []place
+	fenced  []place // since that mark
 	at      map[atKey]*atPlace
 	fresh   bool // a partition has been met that no mark has named
 	read    map[string]map[string]time.Time
@@ -82,7 +82,7 @@ func (m *member) work(ctx context.Context, n int) {
 				continue
 			}
 			resumed.duties = append(resumed.duties, d.duty)
-			resumed.resume = append(resumed.resume, d.places...)
+			resumed.resume = append(resumed.resume, m.w.owned(d.duty, d.places)...)
 			if resumed.away.IsZero() || d.seen.Before(resumed.away) {
 				resumed.away = d.seen
 			}
@@ -127,13 +127,15 @@ func (f *forwarder) work(ctx context.Context) {
 		}
 		f.w.log.Warn("forwarding begins again at the last mark", "duties", f.duties, "error", err)
 		f.w.pause(ctx, time.Second)
-		again := f.w.newForwarder()
-		again.duties, again.resume, again.away = f.duties, f.resume, f.away
-		if len(f.places) > 0 { // of the last mark that is in the topic
-			again.resume, again.away = f.places, f.w.cfg.Shadow.Now()
-		}
-		*f = *again
+		*f = *f.again()
 	}
+}
+
+// again is a forwarder that goes on at the last mark.
+func (f *forwarder) again() *forwarder {
+	again := f.w.newForwarder()
+	again.duties, again.resume, again.away = f.duties, f.resume, f.away
+	return again
 }
 
 func (f *forwarder) once(ctx context.Context) (err error) {
@@ -212,7 +214,7 @@ func (f *forwarder) fence(r route, m *message.Mark) {
 		f.kept = append(f.kept, m.Kept)
 	}
 	if m.ID != "" {
-		f.places = merge(f.places, []place{{Flow: r.flow.name, Channel: r.channel, Position: m.Position.String(), ID: m.ID, Seen: m.Seen}})
+		f.fenced = merge(f.fenced, []place{{Flow: r.flow.name, Channel: r.channel, Position: m.Position.String(), ID: m.ID, Seen: m.Seen}})
 		return
 	}
 	key := atKey{m.Channel, m.Position.Kind, m.Position.Partition}
@@ -283,14 +285,15 @@ func (f *forwarder) mark(ctx context.Context) error {
 	if err := f.send.wait(ctx); err != nil {
 		return err
 	}
-	places := slices.Clone(f.places)
+	places := merge(slices.Clone(f.resume), f.fenced)
 	for key, at := range f.at {
 		r := f.routes[key.name]
 		pos := message.Position{Kind: key.kind, Partition: key.partition, Offset: at.next}
 		places = merge(places, []place{{Flow: r.flow.name, Channel: r.channel, Position: pos.String()}})
 	}
+	now := f.w.cfg.Shadow.Now()
 	value, err := json.Marshal(&mark{
-		Session: f.session, Seen: f.w.cfg.Shadow.Now(), Duties: f.duties, Armed: f.armed, Read: f.read, Places: places,
+		Session: f.session, Seen: now, Duties: f.duties, Armed: f.armed, Read: f.read, Places: places,
 	})
 	if err != nil {
 		return err
@@ -303,7 +306,7 @@ func (f *forwarder) mark(ctx context.Context) error {
 	if err := f.send.wait(ctx); err != nil {
 		return err
 	}
-	f.places, f.fresh = places, false
+	f.resume, f.away, f.fenced, f.fresh = places, now, nil, false
 	for _, kept := range f.kept {
 		kept()
 	}

@@ -3,6 +3,7 @@ package workers
 import (
 	"slices"
 
+	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/message"
 )
 
@@ -31,6 +32,27 @@ func merge(all, more []place) []place {
 		}
 	}
 	return forget(all)
+}
+
+// owned are, of a duty's places, those of what it taps. The others were tapped
+// beside it by who had the duty, and others may have come further with them since.
+func (w *worker) owned(duty int32, all []place) []place {
+	return slices.DeleteFunc(slices.Clone(all), func(p place) bool {
+		i := slices.IndexFunc(w.flows, func(f *watched) bool { return f.name == p.Flow })
+		if i < 0 {
+			return true
+		}
+		channels := w.cfg.Shadow.Flows[w.flows[i].index].Channels
+		n := slices.IndexFunc(channels, func(ch brokers.Channel) bool { return ch.Name == p.Channel })
+		switch {
+		case n < 0:
+			return true
+		case channels[n].Topic != "":
+			return w.share(channels[n].Topic, message.ParsePosition(p.Position).Partition) != duty
+		default:
+			return !w.taps(p.Flow, channels[n], duty)
+		}
+	})
 }
 
 // forget keeps the last named fences of each queue.
