@@ -63,6 +63,7 @@ crash-campaign: build $(BROKERS) ## a shadow killed 200 times under load, its co
 
 worker-campaign: build $(BROKERS) ## 1, 2 and 4 processes of a shadow, of which one is killed, one leaves and one joins, find what one finds
 	$(BROKERS) -only kafka -- go run ./internal/workercampaign -flowcheck bin/flowcheck
+	$(BROKERS) -only kafka,rabbitmq,ministack -- go run ./internal/workercampaign -flowcheck bin/flowcheck -all
 
 shadow-bench: $(BROKERS) ## a shadow on a real Kafka catches up from a backlog of MESSAGES (5000000) while new ones come, against a plain consumer
 	$(BROKERS) -only kafka -- go run ./internal/shadowbench -messages $(MESSAGES) -rounds $(ROUNDS)

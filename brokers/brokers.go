@@ -180,8 +180,8 @@ type Tapper interface {
 	// with ErrAbsent, ErrNotTappable, ErrRefused; then nothing is left behind.
 	Tap(ctx context.Context, cfg TapConfig) (Tap, error)
 	// Plan says, without creating anything, what Tap would create and read, and
-	// the permissions it needs.
-	Plan(ctx context.Context, channels []Channel) ([]Action, error)
+	// the permissions it needs. Of the TapConfig Channels and Durable matter.
+	Plan(ctx context.Context, cfg TapConfig) ([]Action, error)
 	// Close ends the connection and every tap.
 	Close() error
 }

@@ -68,6 +68,17 @@ func OpenState(dir string) (*Identity, error) {
 	return id, nil
 }
 
+// KnownID is what the taps of the folder's watch are called by, "" where there was
+// none. It changes nothing, and may be asked while the watch runs.
+func KnownID(dir string) string {
+	var id Identity
+	data, err := os.ReadFile(filepath.Join(dir, "identity.json"))
+	if err != nil || json.Unmarshal(data, &id) != nil {
+		return ""
+	}
+	return id.ID
+}
+
 // Close lets other processes use the folder.
 func (i *Identity) Close() error {
 	if i.lock == nil {

@@ -77,6 +77,13 @@ func newHub(cfg *Config, index int, watches []*watch, limit *throttle) (*hub, []
 	return h, channels
 }
 
+// Channels are what a tapper taps for the flows, each channel once, as its tap is
+// called.
+func Channels(all []Watched, tapper int) []brokers.Channel {
+	_, channels := newHub(&Config{Flows: all, Tappers: make([]Tapper, tapper+1)}, tapper, nil, nil)
+	return channels
+}
+
 // tapName names a channel by its address, so that it is the same for every flow,
 // and after a restart.
 func tapName(ch brokers.Channel) string {

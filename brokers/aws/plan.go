@@ -9,10 +9,10 @@ import (
 )
 
 // Plan implements brokers.Tapper. It asks what Tap asks, and creates nothing.
-func (t *tapper) Plan(ctx context.Context, channels []brokers.Channel) ([]brokers.Action, error) {
+func (t *tapper) Plan(ctx context.Context, cfg brokers.TapConfig) ([]brokers.Action, error) {
 	var actions []brokers.Action
 	topics := false
-	for _, ch := range channels {
+	for _, ch := range cfg.Channels {
 		src, err := t.source(ctx, ch)
 		if err != nil {
 			return nil, fmt.Errorf("plan %s: %w", ch.Name, err)
@@ -22,7 +22,7 @@ func (t *tapper) Plan(ctx context.Context, channels []brokers.Channel) ([]broker
 			continue
 		}
 		topics = true
-		actions = append(actions, t.planTopic(src)...)
+		actions = append(actions, t.planTopic(src, cfg.Durable)...)
 	}
 	if topics {
 		actions = append(actions, brokers.Action{
@@ -34,11 +34,15 @@ func (t *tapper) Plan(ctx context.Context, channels []brokers.Channel) ([]broker
 }
 
 // planTopic is what the tap of a topic does.
-func (t *tapper) planTopic(src source) []brokers.Action {
+func (t *tapper) planTopic(src source, durable bool) []brokers.Action {
 	topic := "topic " + src.topic.String()
 	queue := tapQueueName(t.cfg.RunID, src.channel.Name, src.fifo())
 	stem := strings.TrimSuffix(queue, fifoSuffix)
 	queue = "queue " + stem[:len(stem)-8] + "…" // Tap will draw the last eight digits afresh
+	stays := ""
+	if durable {
+		stays = fmt.Sprintf(", which keeps messages for %v and is removed when nobody has read it for as long", durableLease)
+	}
 	actions := []brokers.Action{{Verb: "ask", Object: topic, Permission: "sns:GetTopicAttributes"}}
 	filter := "no filter"
 	if src.channel.SQS != "" {
@@ -54,7 +58,7 @@ func (t *tapper) planTopic(src source) []brokers.Action {
 		}
 	}
 	return append(actions,
-		brokers.Action{Verb: "create", Object: queue, Permission: "sqs:CreateQueue, sqs:TagQueue, sqs:DeleteQueue"},
+		brokers.Action{Verb: "create", Object: queue + stays, Permission: "sqs:CreateQueue, sqs:TagQueue, sqs:DeleteQueue"},
 		brokers.Action{Verb: "subscribe", Object: queue + " to " + topic + ", " + filter, Permission: "sns:Subscribe, sns:Unsubscribe"},
 		brokers.Action{
 			Verb: "read", Object: queue,

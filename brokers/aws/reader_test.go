@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -297,7 +298,7 @@ func TestPlan(t *testing.T) {
 	e.subscribe(t, topic, e.queue(t, queue, nil), map[string]string{"FilterPolicy": `{"kind":["in"]}`, "FilterPolicyScope": "MessageBody"})
 	e.queue(t, dead, nil)
 	tapper := e.tapper(t)
-	actions, err := tapper.Plan(timeout(t), []brokers.Channel{{Name: "mails", SNS: topic, SQS: queue}, {Name: "dead", SQS: dead, Intrusive: true}})
+	actions, err := tapper.Plan(timeout(t), brokers.TapConfig{Channels: []brokers.Channel{{Name: "mails", SNS: topic, SQS: queue}, {Name: "dead", SQS: dead, Intrusive: true}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,6 +320,12 @@ func TestPlan(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("the plan lacks %q:\n%s", want, text)
 		}
+	}
+	durable, err := tapper.Plan(timeout(t), brokers.TapConfig{Durable: true, Channels: []brokers.Channel{{Name: "mails", SNS: topic}}})
+	if err != nil || !slices.ContainsFunc(durable, func(a brokers.Action) bool {
+		return a.Object == made+", which keeps messages for 24h0m0s and is removed when nobody has read it for as long"
+	}) {
+		t.Errorf("the plan of a durable tap is %+v (%v)", durable, err)
 	}
 	if queues, subs := e.leftovers(t, e.cfg.RunID, topic); len(queues) != 0 || subs != 0 {
 		t.Errorf("planning made %v and %d subscriptions", queues, subs)

@@ -15,7 +15,7 @@ type faults struct {
 	openTapper    func(ctx context.Context, cfg brokers.Config, next openTapper) (brokers.Tapper, error)
 	openPublisher func(ctx context.Context, cfg brokers.Config, next openPublisher) (brokers.Publisher, error)
 	tap           func(ctx context.Context, cfg brokers.TapConfig, next tapFunc) (brokers.Tap, error)
-	plan          func(ctx context.Context, chs []brokers.Channel, next planFunc) ([]brokers.Action, error)
+	plan          func(ctx context.Context, cfg brokers.TapConfig, next planFunc) ([]brokers.Action, error)
 	quiet         func(ctx context.Context, chs []brokers.Channel, next quietFunc) (brokers.Quiescence, error)
 	identify      func(ctx context.Context, next identifyFunc) (message.BrokerIdentity, error)
 	closeTapper   func(next func() error) error
@@ -33,7 +33,7 @@ type (
 	openTapper    func(context.Context, brokers.Config) (brokers.Tapper, error)
 	openPublisher func(context.Context, brokers.Config) (brokers.Publisher, error)
 	tapFunc       func(context.Context, brokers.TapConfig) (brokers.Tap, error)
-	planFunc      func(context.Context, []brokers.Channel) ([]brokers.Action, error)
+	planFunc      func(context.Context, brokers.TapConfig) ([]brokers.Action, error)
 	quietFunc     func(context.Context, []brokers.Channel) (brokers.Quiescence, error)
 	identifyFunc  func(context.Context) (message.BrokerIdentity, error)
 	publishFunc   func(context.Context, brokers.Channel, brokers.Outgoing) (brokers.Receipt, error)
@@ -119,11 +119,11 @@ func (t *brokenTapper) whole(ctx context.Context, cfg brokers.TapConfig) (broker
 	return b, nil
 }
 
-func (t *brokenTapper) Plan(ctx context.Context, chs []brokers.Channel) ([]brokers.Action, error) {
+func (t *brokenTapper) Plan(ctx context.Context, cfg brokers.TapConfig) ([]brokers.Action, error) {
 	if t.f.plan == nil {
-		return t.Tapper.Plan(ctx, chs)
+		return t.Tapper.Plan(ctx, cfg)
 	}
-	return t.f.plan(ctx, chs, t.Tapper.Plan)
+	return t.f.plan(ctx, cfg, t.Tapper.Plan)
 }
 
 func (t *brokenTapper) Quiet(ctx context.Context, chs []brokers.Channel) (brokers.Quiescence, error) {

@@ -13,7 +13,7 @@ func plan(r *rig) {
 	a, b := r.channel("alpha"), r.channel("beta")
 	unchanged := r.observe()
 	t := r.tapper()
-	actions, err := t.Plan(r.ctx(), []brokers.Channel{a, b})
+	actions, err := t.Plan(r.ctx(), brokers.TapConfig{Channels: []brokers.Channel{a, b}})
 	if err != nil {
 		r.Fatalf("Plan: %v", err)
 	}

@@ -62,7 +62,7 @@ func undisturbed(r *rig) {
 	if r.s.Claims.StartBeginning {
 		start.At = brokers.StartBeginning
 	}
-	if _, err := t.Plan(r.ctx(), []brokers.Channel{rest, consumed}); err != nil {
+	if _, err := t.Plan(r.ctx(), brokers.TapConfig{Channels: []brokers.Channel{rest, consumed}}); err != nil {
 		r.Fatalf("Plan: %v", err)
 	}
 	w, err := r.armAt(t, start, rest, consumed)

@@ -129,8 +129,8 @@ var errorFlaws = map[string][]flaw{
 
 // planned is a fault of the plan.
 func planned(change func([]brokers.Action)) func(*brokertest.Subject, works) {
-	return with(faults{plan: func(ctx context.Context, chs []brokers.Channel, next planFunc) ([]brokers.Action, error) {
-		plan, err := next(ctx, chs)
+	return with(faults{plan: func(ctx context.Context, cfg brokers.TapConfig, next planFunc) ([]brokers.Action, error) {
+		plan, err := next(ctx, cfg)
 		change(plan)
 		return plan, err
 	}})
@@ -175,12 +175,12 @@ var askFlaws = map[string][]flaw{
 		{"no permission", nil, planned(func(all []brokers.Action) { all[0].Permission = "" }), "lacks its verb, object or permission"},
 		{"no verb", nil, planned(func(all []brokers.Action) { all[0].Verb = "" }), "lacks its verb, object or permission"},
 		{"does it", memorytest.Queue, func(s *brokertest.Subject, w works) {
-			breakIt(s, faults{plan: func(ctx context.Context, chs []brokers.Channel, next planFunc) ([]brokers.Action, error) {
+			breakIt(s, faults{plan: func(ctx context.Context, cfg brokers.TapConfig, next planFunc) ([]brokers.Action, error) {
 				_ = w.server.DeclareQueue("flowcheck-planned", memory.QueueOptions{})
-				return next(ctx, chs)
+				return next(ctx, cfg)
 			}})
 		}, "the system changed"},
-		{"fails", nil, with(faults{plan: func(context.Context, []brokers.Channel, planFunc) ([]brokers.Action, error) {
+		{"fails", nil, with(faults{plan: func(context.Context, brokers.TapConfig, planFunc) ([]brokers.Action, error) {
 			return nil, errors.New("no")
 		}}), "Plan: no"},
 	},

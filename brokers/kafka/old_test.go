@@ -85,7 +85,7 @@ func TestPlan(t *testing.T) {
 	ch := e.topic(t, 3)
 	named := e.topic(t, 1)
 	named.Consumers = []string{"payments"}
-	plan, err := e.tapper(t).Plan(soon(t), []brokers.Channel{ch, ch, named})
+	plan, err := e.tapper(t).Plan(soon(t), brokers.TapConfig{Channels: []brokers.Channel{ch, ch, named}})
 	must(t, err)
 	if len(plan) != 4 {
 		t.Fatalf("%d actions, want 2 for each topic: %+v", len(plan), plan)

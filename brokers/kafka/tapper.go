@@ -143,13 +143,13 @@ func (c *cluster) readable(ctx context.Context, spots map[spot]place, starts map
 }
 
 // Plan implements brokers.Tapper. On Kafka a tap creates nothing.
-func (tp *tapper) Plan(ctx context.Context, channels []brokers.Channel) ([]brokers.Action, error) {
-	topics, err := byTopic(channels)
+func (tp *tapper) Plan(ctx context.Context, cfg brokers.TapConfig) ([]brokers.Action, error) {
+	topics, err := byTopic(cfg.Channels)
 	if err != nil {
 		return nil, err
 	}
 	var plan []brokers.Action
-	for _, ch := range channels {
+	for _, ch := range cfg.Channels {
 		if len(topics[ch.Topic]) == 0 {
 			continue // another channel has the same topic
 		}
@@ -158,15 +158,19 @@ func (tp *tapper) Plan(ctx context.Context, channels []brokers.Channel) ([]broke
 		if err != nil {
 			return nil, fmt.Errorf("plan: %w", err)
 		}
+		plan = append(plan, brokers.Action{
+			Verb:       "read",
+			Object:     fmt.Sprintf("topic %s, %d partitions, without a consumer group", ch.Topic, len(found[ch.Topic].places)),
+			Permission: fmt.Sprintf("Describe and Read on Topic:%s", ch.Topic),
+		})
+		if cfg.Durable {
+			continue // nobody waits until the consumers have taken everything
+		}
 		groups := "the groups that consume it"
 		if len(ch.Consumers) > 0 {
 			groups = fmt.Sprintf("the groups %v", ch.Consumers)
 		}
 		plan = append(plan, brokers.Action{
-			Verb:       "read",
-			Object:     fmt.Sprintf("topic %s, %d partitions, without a consumer group", ch.Topic, len(found[ch.Topic].places)),
-			Permission: fmt.Sprintf("Describe and Read on Topic:%s", ch.Topic),
-		}, brokers.Action{
 			Verb:       "ask",
 			Object:     fmt.Sprintf("how far %s got in topic %s", groups, ch.Topic),
 			Permission: "Describe on Group:… (without it, flowcheck waits instead)",

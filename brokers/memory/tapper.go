@@ -81,11 +81,11 @@ func (t *tapper) objectName() string {
 }
 
 // Plan says what Tap would do.
-func (t *tapper) Plan(_ context.Context, channels []brokers.Channel) ([]brokers.Action, error) {
+func (t *tapper) Plan(_ context.Context, cfg brokers.TapConfig) ([]brokers.Action, error) {
 	t.s.mu.Lock()
 	defer t.s.mu.Unlock()
 	var plan []brokers.Action
-	for _, ch := range channels {
+	for _, ch := range cfg.Channels {
 		if err := check(ch); err != nil {
 			return nil, err
 		}

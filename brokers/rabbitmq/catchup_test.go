@@ -89,9 +89,9 @@ func TestPlanTellsAll(t *testing.T) {
 	stream := s.stream()
 	unchanged := s.observe(t)
 	tp := s.open(s.config())
-	actions, err := tp.Plan(s.ctx(), []brokers.Channel{
+	actions, err := tp.Plan(s.ctx(), brokers.TapConfig{Channels: []brokers.Channel{
 		{Name: "orders", Exchange: x, RoutingKeys: []string{"a", "b"}}, {Name: "tasks", Queue: queue}, {Name: "fire", Queue: queue, Firehose: true}, stream,
-	})
+	}})
 	s.must(err)
 	var lines []string
 	for _, a := range actions {

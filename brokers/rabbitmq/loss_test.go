@@ -96,7 +96,7 @@ func TestClosedConnectionIsAGap(t *testing.T) {
 func TestAQueueForRepliesIsMadeAgain(t *testing.T) {
 	s := newSite(t)
 	ch := brokers.Channel{Name: "prices", Reply: "flowcheck-reply-" + token()}
-	plan, err := s.open(s.config()).Plan(s.ctx(), []brokers.Channel{ch})
+	plan, err := s.open(s.config()).Plan(s.ctx(), brokers.TapConfig{Channels: []brokers.Channel{ch}})
 	if s.must(err); !strings.Contains(fmt.Sprint(plan), "queue "+ch.Reply+",") {
 		t.Errorf("the plan is %v", plan)
 	}
@@ -239,7 +239,7 @@ func TestLostControlConnectionIsMadeAnew(t *testing.T) {
 	for range 20 {
 		proxy.Stop()
 		s.must(proxy.Start())
-		if _, err := tp.Plan(s.ctx(), []brokers.Channel{ch}); err != nil {
+		if _, err := tp.Plan(s.ctx(), brokers.TapConfig{Channels: []brokers.Channel{ch}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -41,7 +41,7 @@ func TestDocumentedPermissionsSuffice(t *testing.T) {
 			here.TB = t
 			c.ch.Name = "tapped"
 			tp := here.open(c.cfg)
-			if _, err := tp.Plan(here.ctx(), []brokers.Channel{c.ch}); err != nil {
+			if _, err := tp.Plan(here.ctx(), brokers.TapConfig{Channels: []brokers.Channel{c.ch}}); err != nil {
 				t.Fatal(err)
 			}
 			w := here.arm(tp, brokers.TapConfig{Channels: []brokers.Channel{c.ch}})

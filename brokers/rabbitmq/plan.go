@@ -8,19 +8,19 @@ import (
 )
 
 // Plan asks what Tap would ask, and creates nothing.
-func (t *tapper) Plan(ctx context.Context, channels []brokers.Channel) ([]brokers.Action, error) {
+func (t *tapper) Plan(ctx context.Context, cfg brokers.TapConfig) ([]brokers.Action, error) {
 	var actions []brokers.Action
-	for _, ch := range channels {
+	for _, ch := range cfg.Channels {
 		tg, err := t.resolve(ctx, ch)
 		if err != nil {
 			return nil, err
 		}
-		actions = append(actions, t.planned(tg)...)
+		actions = append(actions, t.planned(tg, cfg.Durable)...)
 	}
 	return actions, nil
 }
 
-func (t *tapper) planned(tg target) []brokers.Action {
+func (t *tapper) planned(tg target, durable bool) []brokers.Action {
 	ch := tg.channel
 	if ch.Stream != "" {
 		return []brokers.Action{
@@ -28,16 +28,24 @@ func (t *tapper) planned(tg target) []brokers.Action {
 			{Verb: "read", Object: "stream " + ch.Stream, Permission: "to read " + ch.Stream},
 		}
 	}
-	name := prefix + cleanName(t.address.run) + "-" + cleanName(ch.Name) + "-…"
-	if ch.Reply != "" {
+	name, stays := prefix+cleanName(t.address.run)+"-"+cleanName(ch.Name), "gone with the connection"
+	switch {
+	case durable:
+		stays = fmt.Sprintf("durable, gone when nobody has read it for %v", t.limits.expires)
+	case ch.Reply != "":
 		name = ch.Reply
+	default:
+		name += "-…"
 	}
 	actions := t.plannedQuestions(tg)
 	actions = append(actions,
-		brokers.Action{Verb: "create", Object: fmt.Sprintf("queue %s, at most %d messages or %d MiB, gone with the connection", name, t.limits.messages, t.limits.bytes>>20), Permission: ownPermission},
+		brokers.Action{Verb: "create", Object: fmt.Sprintf("queue %s, at most %d messages or %d MiB, %s", name, t.limits.messages, t.limits.bytes>>20, stays), Permission: ownPermission},
 		brokers.Action{Verb: "create", Object: "queue " + name + "-drops, for the last message that the first one dropped", Permission: ownPermission},
 		brokers.Action{Verb: "create", Object: "exchange " + name + ", for drops and markers", Permission: ownPermission},
 	)
+	if durable {
+		actions = append(actions, brokers.Action{Verb: "create", Object: "queue " + name + "-place, for how far it was read", Permission: ownPermission})
+	}
 	for _, b := range tg.bindings {
 		actions = append(actions, brokers.Action{
 			Verb:       "bind",

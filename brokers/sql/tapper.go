@@ -68,9 +68,9 @@ func (t *tapper) Tap(ctx context.Context, cfg brokers.TapConfig) (brokers.Tap, e
 }
 
 // Plan says what Tap would do.
-func (t *tapper) Plan(_ context.Context, channels []brokers.Channel) ([]brokers.Action, error) {
+func (t *tapper) Plan(_ context.Context, cfg brokers.TapConfig) ([]brokers.Action, error) {
 	var plan []brokers.Action
-	for _, ch := range channels {
+	for _, ch := range cfg.Channels {
 		if err := check(ch); err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/scenarios"
 )
@@ -44,18 +45,23 @@ func (a *app) planBroker(ctx context.Context, flow *flows.Flow, sys *system, bro
 	if !ok {
 		return nil // no channel is on it
 	}
-	actions, err := tapper.Plan(ctx, scenarios.ChannelsOf(flow, sys.channels, broker))
+	actions, err := tapper.Plan(ctx, brokers.TapConfig{Channels: scenarios.ChannelsOf(flow, sys.channels, broker)})
 	if err != nil {
 		return err
 	}
+	for _, to := range flow.SendsTo(broker) {
+		actions = append(actions, brokers.Action{Verb: "publish", Object: "channel " + to, Permission: "what its producers have"})
+	}
 	b := &flow.Brokers[broker]
-	fmt.Fprintf(a.out, "\n%s  %s\n", b.Name, masked(b.URL))
+	return a.printActions(b.Name, b.URL, actions)
+}
+
+// printActions prints what is done on a broker.
+func (a *app) printActions(broker, url string, actions []brokers.Action) error {
+	fmt.Fprintf(a.out, "\n%s  %s\n", broker, masked(url))
 	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	for _, act := range actions {
 		fmt.Fprintf(table, "  %s\t%s\tneeds %s\n", act.Verb, act.Object, act.Permission)
-	}
-	for _, to := range flow.SendsTo(broker) {
-		fmt.Fprintf(table, "  publish\tchannel %s\tneeds what its producers have\n", to)
 	}
 	return table.Flush()
 }

@@ -31,6 +31,7 @@ type shadowFlags struct {
 	logs     string
 	workers  string
 	verbose  bool
+	plan     bool
 	seen     seenFlags
 }
 
@@ -80,6 +81,7 @@ Exit code: 0 pass, 1 fail (a finding stands), 2 bad input, 3 unknown.`,
 	f.StringVar(&flags.workers, "workers", "", "share the work with the processes of the same `group=NAME`; also partitions=12, broker=B, session=10s, after commas")
 	f.IntVar(&flags.chains, "max-chains", shadow.DefaultChains, "chains in memory at most")
 	f.StringVar(&flags.logs, "log", "text", "logs on standard error: text or json")
+	f.BoolVar(&flags.plan, "plan", false, "print what the shadow would create and read on each broker, and do nothing")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "log what happens on the brokers, too")
 	return cmd
 }
@@ -93,6 +95,9 @@ func (a *app) shadow(ctx context.Context, files []string, flags *shadowFlags) er
 	sharing, err := parseWorkers(flags.workers)
 	if err != nil {
 		return input(err)
+	}
+	if flags.plan {
+		return a.planShadow(ctx, files, flags, sharing)
 	}
 	id, err := shadow.OpenState(flags.state)
 	if err != nil {
