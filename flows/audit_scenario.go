@@ -175,7 +175,7 @@ func (a *Audit) reportScenarios() {
 	for _, s := range a.scenarios {
 		if !s.found {
 			s.state = NotKnown
-			a.result.Unknowns = append(a.result.Unknowns, Unknown{Chain: a.mainID(s.mark.IDs), Reason: s.unfound()})
+			a.result.Unknowns = append(a.result.Unknowns, Unknown{Chain: a.mainID(s.mark.IDs), Reason: s.unfound(), OfScenario: s.mark.Name != ""})
 		}
 		if s.mark.Name == "" {
 			continue // a message that was replayed: it is of no scenario
@@ -200,7 +200,7 @@ func (a *Audit) reportScenarios() {
 // unfound says that the trigger came into no chain, or was not sent.
 func (s *scenarioRun) unfound() string {
 	if s.unsent != "" {
-		return fmt.Sprintf("the trigger of scenario %q could not be sent: %s", s.label(), s.unsent)
+		return fmt.Sprintf("the trigger of scenario %q failed: %s", s.label(), s.unsent)
 	}
 	if s.mark.Name == "" {
 		return "what was sent for it is in no chain"

@@ -86,6 +86,9 @@ type Unknown struct {
 	Chain, Reason string
 	// Probe names the probe that says nothing for the reason; "" where there is none.
 	Probe string
+	// OfScenario is true where a scenario's trigger is in no chain: that scenario's
+	// state says it already.
+	OfScenario bool
 }
 
 // State is the three-valued verdict. The worst wins: Fail, then NotKnown, then Pass.

@@ -53,7 +53,7 @@ func unknownFor(t *testing.T, r *flows.Result, reason string) {
 	t.Helper()
 	told := slices.ContainsFunc(r.Unknowns, func(u flows.Unknown) bool { return strings.Contains(u.Reason, reason) })
 	if r.State != flows.NotKnown || !told {
-		t.Errorf("%v: %d findings, %q", r.State, len(r.Findings), r.Unknowns)
+		t.Errorf("%v: %d findings, %v", r.State, len(r.Findings), r.Unknowns)
 	}
 }
 

@@ -101,7 +101,7 @@ func JSON(w io.Writer, r *flows.Result) error {
 		out.Findings = append(out.Findings, findingJSON(&r.Findings[i]))
 	}
 	for _, u := range r.Unknowns {
-		out.Unknowns = append(out.Unknowns, jsonUnknown(u))
+		out.Unknowns = append(out.Unknowns, jsonUnknown{Chain: u.Chain, Reason: u.Reason, Probe: u.Probe})
 	}
 	for _, c := range r.Channels {
 		out.Channels = append(out.Channels, jsonChannel(c))

@@ -343,7 +343,7 @@ func (t *text) blamed() map[string]bool {
 func (t *text) across() flows.State {
 	state := flows.Pass
 	for _, u := range t.r.Unknowns {
-		if u.Chain == "" {
+		if u.Chain == "" && !u.OfScenario {
 			state = flows.NotKnown
 		}
 	}

@@ -44,7 +44,7 @@ func TestPublishThatFails(t *testing.T) {
 					t.Fatalf("unknowns %v, warnings %q", result.Unknowns, result.Warnings)
 				}
 				reason := result.Unknowns[0].Reason
-				if !strings.HasPrefix(reason, `the trigger of scenario "failing" could not be sent: send to `) || !strings.Contains(reason, c.want.Error()) {
+				if !strings.HasPrefix(reason, `the trigger of scenario "failing" failed: send to `) || !strings.Contains(reason, c.want.Error()) {
 					t.Errorf("%q does not tell %q", reason, c.want)
 				}
 				if stats.Total > time.Minute {

@@ -99,7 +99,7 @@ func TestScenariosThatBeginWithACall(t *testing.T) {
 	for _, want := range []string{
 		`✓ an order is placed {"qty":1}`, `✓ an order is placed {"qty":2}`, `✗ an order is placed {"qty":3}`, "? an order that is refused",
 		"does not hold: body.qty < 3", "POST " + server.URL + "/refused: the call failed: answered 418 I'm a teapot: not today",
-		"cleanup: DELETE " + server.URL + "/nothing: the call failed",
+		"cleanup: DELETE " + server.URL + "/nothing: the call failed", "\n2 passed, 1 failed, 4 unknown\n",
 	} {
 		if !strings.Contains(p.out.String()+p.errs.String(), want) {
 			t.Errorf("the report has no %q:\n%s%s", want, &p.out, &p.errs)

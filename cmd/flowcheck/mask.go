@@ -25,9 +25,10 @@ func newMask(a *app) *cobra.Command {
 		Use:   "mask RECORDING -o FILE",
 		Short: "Replace personal data in a recording, so that ids still tie",
 		Long: `Replace personal data in a recording by hashes: e-mail addresses, IBANs and card
-numbers wherever they stand, and what --path names. A value is replaced wherever
-it stands alone, in bodies, keys, headers and ids, by the same hash everywhere,
-so that ids still tie. The hashes are salted: with the same --salt two recordings
+numbers wherever they stand, and what --path names in bodies of JSON, keys and
+headers. A value is replaced in all bodies, keys, headers and ids, by the same
+hash everywhere, so that ids still tie; within a longer text, XML as well, where
+it stands as words of its own and has four characters or more. The hashes are salted: with the same --salt two recordings
 have the same hashes, without it nobody can look a value up.
 
 A body that is neither JSON nor text is replaced as a whole: to mask parts of
@@ -44,7 +45,7 @@ Avro or Protobuf, record with mask: in the flow file.`,
 			case args[0] == "-":
 				return input(errors.New("mask reads the recording twice: name a file"))
 			}
-			m := &masker{salt: key, values: map[string]bool{}}
+			m := &masker{salt: key, values: map[string]bool{}, spans: map[string][]span{}}
 			if m.salt == "" {
 				m.salt = salt()
 			}
@@ -69,7 +70,8 @@ type masker struct {
 	headers []string
 	key     bool
 	values  map[string]bool // whole values, wherever they stand
-	whole   int             // bodies that were replaced as a whole
+	spans   map[string][]span
+	whole   int // bodies that were replaced as a whole
 }
 
 var (
@@ -189,17 +191,18 @@ func (m *masker) collect(msg *message.Message) {
 		m.collectAt(body, path)
 	}
 	m.walk(body, func(s string) string {
-		if s == "" || !personal(s) {
-			return s
+		if s != "" && personal(s) {
+			m.note(s)
 		}
-		m.note(s)
 		return s
-	})
+	}, func(s string) string { return s })
 }
 
 func (m *masker) note(s string) {
-	if s != "" {
-		m.values[strings.Clone(s)] = true
+	if s != "" && !m.values[s] {
+		s = strings.Clone(s)
+		m.values[s] = true
+		m.index(s)
 	}
 }
 
@@ -253,11 +256,16 @@ func luhn(s string) bool {
 	return sum%10 == 0
 }
 
-// text replaces a text: as a whole, or what in it is personal data.
+// text replaces a text: as a whole, or the values and the personal data in it.
 func (m *masker) text(s string) string {
 	if m.values[s] {
 		return m.hash(s)
 	}
+	return m.patterns(m.within(s))
+}
+
+// patterns replaces what looks like personal data.
+func (m *masker) patterns(s string) string {
 	s = email.ReplaceAllStringFunc(s, m.hash)
 	s = iban.ReplaceAllStringFunc(s, m.hash)
 	return card.ReplaceAllStringFunc(s, func(number string) string {
@@ -275,8 +283,8 @@ func (m *masker) hash(s string) string {
 
 // message masks a message in place: it is the masker's own.
 func (m *masker) message(msg *message.Message) {
-	if msg.Key != nil && utf8.Valid(msg.Key) {
-		msg.Key = []byte(m.text(string(msg.Key)))
+	if msg.Key != nil {
+		msg.Key = []byte(m.bytes(string(msg.Key)))
 	}
 	for i := range msg.Headers {
 		msg.Headers[i].Value = m.any(msg.Headers[i].Value)
@@ -291,11 +299,14 @@ func (m *masker) message(msg *message.Message) {
 	switch {
 	case err == nil:
 		changed := false
-		masked := m.walk(body, func(s string) string {
-			now := m.text(s)
-			changed = changed || now != s
-			return now
-		})
+		noting := func(mask func(string) string) func(string) string {
+			return func(s string) string {
+				now := mask(s)
+				changed = changed || now != s
+				return now
+			}
+		}
+		masked := m.walk(body, noting(m.text), noting(m.patterns))
 		if changed {
 			msg.Payload = payload.AppendJSON(nil, masked)
 		}
@@ -307,13 +318,20 @@ func (m *masker) message(msg *message.Message) {
 	}
 }
 
+// bytes masks text; of what is none all of it, where something in it is personal
+// data or a value.
+func (m *masker) bytes(was string) string {
+	now := m.text(was)
+	if now != was && !utf8.ValidString(was) {
+		now = m.hash(was)
+	}
+	return now
+}
+
 func (m *masker) any(v any) any {
 	switch v := v.(type) {
 	case string:
-		if utf8.ValidString(v) {
-			return m.text(v)
-		}
-		return v
+		return m.bytes(v)
 	case []any:
 		for i := range v {
 			v[i] = m.any(v[i])
@@ -326,8 +344,9 @@ func (m *masker) any(v any) any {
 	return v
 }
 
-// walk replaces the scalars of a body: numbers only where they change.
-func (m *masker) walk(v payload.Value, replace func(string) string) payload.Value {
+// walk replaces the scalars of a body, numbers only where they change, and the
+// names of members.
+func (m *masker) walk(v payload.Value, replace, name func(string) string) payload.Value {
 	switch v.Kind() {
 	case payload.String:
 		return payload.OfString(replace(v.Text()))
@@ -343,13 +362,14 @@ func (m *masker) walk(v payload.Value, replace func(string) string) payload.Valu
 	case payload.List:
 		items := make([]payload.Value, len(v.List()))
 		for i, item := range v.List() {
-			items[i] = m.walk(item, replace)
+			items[i] = m.walk(item, replace, name)
 		}
 		return payload.OfList(items)
 	case payload.Object:
 		members := slices.Clone(v.Object())
 		for i := range members {
-			members[i].Value = m.walk(members[i].Value, replace)
+			members[i].Name = name(members[i].Name)
+			members[i].Value = m.walk(members[i].Value, replace, name)
 		}
 		return payload.OfObject(members)
 	default:
@@ -364,6 +384,7 @@ func (m *masker) mark(mark *message.Mark) *message.Mark {
 	for name, value := range mark.IDs {
 		masked.IDs[name] = m.text(value)
 	}
+	masked.Reason = m.text(mark.Reason)
 	if m.values[mark.ID] && mark.Kind != message.MarkSchema {
 		masked.ID = m.hash(mark.ID)
 	}

@@ -112,7 +112,7 @@ func decodeContainer(data []byte) (payload.Value, error) {
 func fault(err error) *payload.Fault {
 	var short *avro.ShortBufferError
 	if errors.As(err, &short) {
-		return payload.Faultf("it is cut off, or was written with another schema: %v", err)
+		return payload.Faultf("it is cut off, or was written with another schema: %s", strings.TrimPrefix(plain(err), "avro: "))
 	}
 	return payload.Faultf("it does not fit its schema: %s", plain(err))
 }
