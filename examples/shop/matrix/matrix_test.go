@@ -74,12 +74,33 @@ func TestTable(t *testing.T) {
 			t.Errorf("%s: %d wrong, and no %q in\n%s", c.about, wrong, c.want, out.String())
 		}
 	}
-	loaded := of("", "mail", report, 1)
-	loaded.Mode = "loaded"
-	var out strings.Builder
-	writeTable(&out, []result{of("", "mail", sound, 0), loaded})
-	if !strings.Contains(out.String(), "s / duplicate: fail instead of pass") || !strings.Contains(out.String(), "1 of 3 verdicts changed") {
-		t.Error(out.String())
+}
+
+// Of a verdict that is not as before it is told whether it may differ.
+func TestChanges(t *testing.T) {
+	of := func(mode, bug, flow, verdict string) result {
+		r := result{cell: cell{Mode: mode, Bug: bug, Flow: flow, Round: 1}, Verdicts: map[string]string{"s": "pass", "s / duplicate": verdict}}
+		if verdict == "fail" {
+			r.Exit, r.Kinds = 1, map[string][]string{"duplicate": {"not-idempotent"}}
+		}
+		return r
+	}
+	for _, c := range []struct {
+		bug, flow, was, is string
+		wrong              int
+		want               string
+	}{
+		{"", "mail", "pass", "fail", 1, "1 of 2 verdicts changed where nothing may be found.\n\n- mail, bug none: s / duplicate: fail instead of pass"},
+		{"", "mail", "pass", "pass", 0, "0 of 2 verdicts changed where nothing may be found."},
+		{"no-dedup", "mail", "pass", "unknown", 1, "1 of 2 verdicts changed where nothing may be found."},
+		{"no-dedup", "billing", "fail", "pass", 1, "1 of 1 bugs changed in the flow that must find them.\n\n- billing, bug no-dedup: missed instead of found"},
+		{"no-dedup", "order", "pass", "fail", 0, "1 of 2 verdicts changed in flows that a bug touches.\n\n- order, bug no-dedup: s / duplicate: fail instead of pass"},
+	} {
+		var out strings.Builder
+		wrong := writeChanges(&out, "loaded", []result{of(plain, c.bug, c.flow, c.was)}, []result{of("loaded", c.bug, c.flow, c.is)})
+		if wrong != c.wrong || !strings.Contains(out.String(), c.want) {
+			t.Errorf("%s on %q, %s then %s: %d wrong in\n%s", c.flow, c.bug, c.was, c.is, wrong, out.String())
+		}
 	}
 }
 

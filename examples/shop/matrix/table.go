@@ -230,28 +230,3 @@ func countSound(results []result) (cells, verdicts, rounds int) {
 	}
 	return cells, verdicts, rounds
 }
-
-// writeChanges compares the verdicts of a mode with those of plain runs.
-func writeChanges(w io.Writer, mode string, before, after []result) (changed int) {
-	fmt.Fprintf(w, "### Verdicts that changed: %s\n\n", mode)
-	compared := 0
-	for i := range after {
-		r := &after[i]
-		j := slices.IndexFunc(before, func(b result) bool { return b.Bug == r.Bug && b.Flow == r.Flow && b.Round == r.Round })
-		if j < 0 {
-			continue
-		}
-		for _, name := range slices.Sorted(maps.Keys(r.Verdicts)) {
-			was, ok := before[j].Verdicts[name]
-			if !ok {
-				continue
-			}
-			if compared++; was != r.Verdicts[name] {
-				changed++
-				fmt.Fprintf(w, "- %s, bug %s: %s: %s instead of %s\n", r.Flow, nameOf(r.Bug), name, r.Verdicts[name], was)
-			}
-		}
-	}
-	fmt.Fprintf(w, "%d of %d verdicts changed.\n\n", changed, compared)
-	return changed
-}
