@@ -8,7 +8,7 @@ import (
 )
 
 // maxAgain is how often a try is made once more that came too late for its work.
-const maxAgain = 4
+const maxAgain = 9
 
 // tooLate says why the next act of the instance's try would not do its work now: it
 // is to disturb a chain that is under way, and the chain is over; or to follow a step
