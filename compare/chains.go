@@ -2,9 +2,7 @@ package compare
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
-	"strings"
 
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/payload"
@@ -24,17 +22,11 @@ type side struct {
 	rename  *renamer
 	by      map[kind][]*held // in canonical order
 	carried map[*held][]field
-}
-
-// field is a field of a message: the text of its value, which shares the set's
-// memory.
-type field struct {
-	path  string
-	value []byte
+	take    *splitter
 }
 
 func (c *Comparer) begin(was, now *Chain, noise *Noise) *comparison {
-	x := &comparison{Comparer: c, noise: noise, was: c.side(was), now: c.side(now)}
+	x := &comparison{Comparer: c, noise: noise, was: c.side(was, 0), now: c.side(now, 1)}
 	for _, s := range [2]*side{&x.was, &x.now} {
 		for k := range s.by {
 			if !slices.Contains(x.kinds, k) {
@@ -57,8 +49,10 @@ func compareKinds(a, b kind) int {
 	return int(a.channel) - int(b.channel)
 }
 
-func (c *Comparer) side(chain *Chain) side {
-	s := side{chain: chain, rename: newRenamer(c.flow, chain), by: map[kind][]*held{}, carried: map[*held][]field{}}
+// side takes the Comparer's room of that number, which the side before it had.
+func (c *Comparer) side(chain *Chain, room int) side {
+	s := side{chain: chain, rename: &c.renamers[room], by: map[kind][]*held{}, take: &c.take}
+	s.rename.reset(c.flow, chain)
 	for i := range chain.messages {
 		m := &chain.messages[i]
 		s.by[m.kind()] = append(s.by[m.kind()], m)
@@ -70,32 +64,13 @@ func (c *Comparer) side(chain *Chain) side {
 func (s *side) fields(m *held) []field {
 	have, ok := s.carried[m]
 	if !ok {
-		have = s.chain.set.split(m)
+		have = s.take.append(nil, s.chain.set, m)
+		if s.carried == nil {
+			s.carried = map[*held][]field{}
+		}
 		s.carried[m] = have
 	}
 	return have
-}
-
-// split takes a message apart: its fields by path. Of a repeated member the last
-// counts.
-func (s *Set) split(m *held) []field {
-	var all []field
-	for b := s.fields(m); len(b) > 0; {
-		id, n := binary.Uvarint(b)
-		size, k := binary.Uvarint(b[n:])
-		b = b[n+k:]
-		all = append(all, field{s.names.path(uint32(id)), b[:size:size]})
-		b = b[size:]
-	}
-	slices.SortStableFunc(all, func(a, b field) int { return strings.Compare(a.path, b.path) })
-	kept := all[:0]
-	for i := range all {
-		if i+1 < len(all) && all[i].path == all[i+1].path {
-			continue
-		}
-		kept = append(kept, all[i])
-	}
-	return kept
 }
 
 // messages compares the messages of one kind.
@@ -187,8 +162,30 @@ func (x *comparison) changes(k kind, was, now *held) []Change {
 	return all
 }
 
+// alike reports whether two messages have equal fields in the same order, without
+// taking them apart.
+func (x *comparison) alike(was, now *held) bool {
+	if x.was.chain.set.names != x.now.chain.set.names {
+		return false
+	}
+	a, b := x.was.chain.set.fields(was), x.now.chain.set.fields(now)
+	for len(a) > 0 && len(b) > 0 {
+		var from, to uint32
+		var was, now []byte
+		from, was, a = cutField(a)
+		to, now, b = cutField(b)
+		if from != to || !x.equal(was, now) {
+			return false
+		}
+	}
+	return len(a) == len(b)
+}
+
 // differing calls found for each field that differs; nil is an absent one.
 func (x *comparison) differing(was, now *held, found func(path string, from, to []byte)) {
+	if x.alike(was, now) {
+		return
+	}
 	a, b := x.was.fields(was), x.now.fields(now)
 	for len(a) > 0 || len(b) > 0 {
 		switch {

@@ -13,7 +13,7 @@
 // for. Fields that vary by nature are noise; it is learnt from two runs of the
 // same trigger, and a field that is equal in both is never noise.
 //
-// Nothing here starts a goroutine, reads a clock or does I/O.
+// Nothing here reads a clock or does I/O; Diff has goroutines while it works.
 package compare
 
 import (
@@ -58,6 +58,11 @@ type Comparer struct {
 	named   []flows.Noise
 	ignored map[Ignored]int
 	part    map[int]bool // the steps that are compared; nil: everything
+	// What follows is room that is used again.
+	renamers [2]renamer
+	take     splitter
+	begun    []trigger
+	fields   []field
 }
 
 // Ignored is a field, or an order, that differed and was passed over. Path is ""

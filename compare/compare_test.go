@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +122,18 @@ func TestDifferences(t *testing.T) {
 			l[0] = strings.Replace(l[0], `"order":"p-2","total":10`, `"total":10,"order":"p-2"`, 1)
 			return l
 		}, ""},
+		{"a member twice: the last counts", func(l []string) []string {
+			l[0] = strings.Replace(l[0], `"total":10`, `"total":9,"total":10`, 1)
+			return l
+		}, ""},
+		{"a member twice: the last differs", func(l []string) []string {
+			l[0] = strings.Replace(l[0], `"total":10`, `"total":10,"total":9`, 1)
+			return l
+		}, `content placed body.total: 10 → 9`},
+		{"a member at the end", func(l []string) []string {
+			l[0] = strings.Replace(l[0], `"total":10`, `"total":10,"a":1`, 1)
+			return l
+		}, `content placed body.a:  → 1`},
 		{"a field", func(l []string) []string {
 			l[3] = strings.Replace(l[3], `"to":"mail of`, `"cc":true,"to":"letter of`, 1)
 			return l
@@ -161,6 +174,19 @@ func TestDifferences(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
 		})
+	}
+}
+
+// TestNamesThatGrow: a message is taken apart by the paths that there are by now.
+func TestNamesThatGrow(t *testing.T) {
+	f, names := loadFlow(t), compare.NewNames()
+	for _, member := range []string{"m", "z", "a"} {
+		set := chainsOf(t, f, names, line("orders", 1, `"body":{"order":"o-1","`+member+`":1}`))
+		want := []compare.Field{{Path: "body." + member, Value: "1"}, {Path: "body.order", Value: `"o-1"`}}
+		slices.SortFunc(want, func(a, b compare.Field) int { return strings.Compare(a.Path, b.Path) })
+		if got := set.Fields(1); !slices.Equal(got, want) {
+			t.Errorf("%v, not %v", got, want)
+		}
 	}
 }
 

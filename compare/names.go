@@ -1,8 +1,11 @@
 package compare
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Names are the paths of fields that any message of a comparison has, each with
@@ -12,6 +15,14 @@ type Names struct {
 	mu  sync.RWMutex
 	ids map[string]uint32
 	all []string
+	// now is what ordered returns; nil once a path is new.
+	now atomic.Pointer[pathOrder]
+}
+
+// pathOrder are paths by their numbers, and the place of each among them all.
+type pathOrder struct {
+	paths []string
+	ranks []uint32
 }
 
 // NewNames returns empty Names.
@@ -32,13 +43,28 @@ func (n *Names) id(path string) uint32 {
 	id = uint32(len(n.all))
 	n.ids[path] = id
 	n.all = append(n.all, path)
+	n.now.Store(nil)
 	return id
 }
 
-func (n *Names) path(id uint32) string {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	return n.all[id]
+// ordered are the paths that there are.
+func (n *Names) ordered() *pathOrder {
+	if o := n.now.Load(); o != nil {
+		return o
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	o := &pathOrder{paths: slices.Clone(n.all), ranks: make([]uint32, len(n.all))}
+	ids := make([]uint32, len(n.all))
+	for i := range ids {
+		ids[i] = uint32(i)
+	}
+	slices.SortFunc(ids, func(a, b uint32) int { return strings.Compare(o.paths[a], o.paths[b]) })
+	for rank, id := range ids {
+		o.ranks[id] = uint32(rank)
+	}
+	n.now.Store(o)
+	return o
 }
 
 // node is a place in bodies, with its number and those below it. A walker has a

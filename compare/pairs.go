@@ -3,8 +3,10 @@ package compare
 import (
 	"cmp"
 	"encoding/binary"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -91,26 +93,28 @@ type trigger struct {
 	fields []field
 }
 
-// triggers are the messages of steps that follow none.
+// triggers are the messages of steps that follow none; they are good until the next
+// call.
 func (c *Comparer) triggers(chain *Chain) []trigger {
-	var rename *renamer
-	var all []trigger
+	c.begun, c.fields = c.begun[:0], c.fields[:0]
+	rename := &c.renamers[0]
 	for i := range chain.messages {
 		m := &chain.messages[i]
 		if m.step == correlate.NoStep || len(c.flow.Steps[m.step].After) > 0 {
 			continue
 		}
-		t := trigger{kind: m.kind()}
-		if rename == nil {
-			rename = newRenamer(c.flow, chain)
+		if len(c.begun) == 0 {
+			rename.reset(c.flow, chain)
 		}
-		t.fields = chain.set.split(m)
+		from := len(c.fields)
+		c.fields = c.take.append(c.fields, chain.set, m)
+		t := trigger{kind: m.kind(), fields: c.fields[from:len(c.fields):len(c.fields)]}
 		for i := range t.fields {
 			t.fields[i].value = rename.value(t.fields[i].value)
 		}
-		all = append(all, t)
+		c.begun = append(c.begun, t)
 	}
-	return all
+	return c.begun
 }
 
 // fieldKey is a field of a sort of message.
@@ -135,15 +139,17 @@ func (c *Comparer) byTrigger(p *Pairing, left [2][]*Chain) {
 	slices.SortStableFunc(was, byFirst)
 	slices.SortStableFunc(now, byFirst)
 	waiting := map[uint64][]*Chain{}
-	for _, w := range was {
-		if k := c.print(w, fresh); k != 0 {
+	prints := c.prints(was, fresh)
+	for i, w := range was {
+		if k := prints[i]; k != 0 {
 			waiting[k] = append(waiting[k], w)
 		} else {
 			p.OnlyWas = append(p.OnlyWas, w)
 		}
 	}
-	for _, n := range now {
-		k := c.print(n, fresh)
+	prints = c.prints(now, fresh)
+	for i, n := range now {
+		k := prints[i]
 		if all := waiting[k]; k != 0 && len(all) > 0 {
 			p.Pairs = append(p.Pairs, Pair{all[0], n})
 			waiting[k] = all[1:]
@@ -217,6 +223,22 @@ func (c *Comparer) fresh(was, now []*Chain) map[fieldKey]bool {
 		}
 	}
 	return fresh
+}
+
+// prints are those of all chains, made on as many goroutines as there are cores.
+func (c *Comparer) prints(all []*Chain, fresh map[fieldKey]bool) []uint64 {
+	prints, n := make([]uint64, len(all)), runtime.GOMAXPROCS(0)
+	var group sync.WaitGroup
+	for part := range n {
+		group.Go(func() {
+			one := New(c.flow)
+			for i := len(all) * part / n; i < len(all)*(part+1)/n; i++ {
+				prints[i] = one.print(all[i], fresh)
+			}
+		})
+	}
+	group.Wait()
+	return prints
 }
 
 // print is a hash of what a chain's triggers say; 0 for a chain without any.
