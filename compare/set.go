@@ -84,6 +84,17 @@ func (s *Set) Strange() map[string]int {
 	return all
 }
 
+// Silent are the flow's channels on which nothing came, in the order of the file.
+func (s *Set) Silent() []string {
+	var all []string
+	for i := range s.flow.Channels {
+		if !slices.ContainsFunc(append(s.scanners, s.walker), func(w *walker) bool { return w.came[i] }) {
+			all = append(all, s.flow.Channels[i].Name)
+		}
+	}
+	return all
+}
+
 // Take keeps the next observation.
 func (s *Set) Take(o *message.Observation) {
 	s.index = append(s.index, uint64(len(s.pages))<<32|uint64(len(s.open)))

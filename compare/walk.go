@@ -38,12 +38,13 @@ type walker struct {
 	fixed    map[string]uint32
 	nodes    int
 	strange  map[string]int // messages on channels that the flow lacks
+	came     []bool         // by channel: a message came
 	out      []byte
 	scratch  []byte
 }
 
 func newWalker(f *flows.Flow, names *Names) *walker {
-	w := &walker{flow: f, names: names, channels: map[string]int{}, fixed: map[string]uint32{}, strange: map[string]int{}}
+	w := &walker{flow: f, names: names, channels: map[string]int{}, fixed: map[string]uint32{}, strange: map[string]int{}, came: make([]bool, len(f.Channels))}
 	for i := range f.Channels {
 		w.channels[f.Channels[i].Name] = i
 	}
@@ -56,6 +57,7 @@ func newWalker(f *flows.Flow, names *Names) *walker {
 func (w *walker) page(dst []byte, o *message.Observation) []byte {
 	w.out = w.out[:0]
 	if at, ok := w.channels[o.Channel]; ok {
+		w.came[at] = true
 		w.out = appendPosition(w.out, o.Position)
 		w.message(at, o)
 	} else if _, known := w.strange[o.Channel]; known || len(w.strange) < maxStrange {

@@ -7,6 +7,9 @@ type RecordingHeader struct {
 	Flow    string
 	Started time.Time
 	Brokers map[string]BrokerIdentity
+	// Channels are those that were tapped, nil where that is not said. What is not
+	// among them may have been, and nobody saw it.
+	Channels []string
 	// Probes tells that probes are among the marks, so that a reader must keep
 	// whole messages to compare what they set off.
 	Probes bool

@@ -227,7 +227,8 @@ type headerLine struct {
 		ID    string `json:"id"`
 		Hosts string `json:"hosts"`
 	} `json:"brokers"`
-	Probes bool `json:"probes"`
+	Channels []string `json:"channels"`
+	Probes   bool     `json:"probes"`
 }
 
 func parseHeader(line []byte) (RecordingHeader, error) {
@@ -249,7 +250,7 @@ func parseHeader(line []byte) (RecordingHeader, error) {
 	if err := json.Unmarshal(line, &h); err != nil {
 		return RecordingHeader{}, fmt.Errorf("line 1: %w", err)
 	}
-	header := RecordingHeader{Flow: h.Flow, Started: h.Started.UTC(), Probes: h.Probes}
+	header := RecordingHeader{Flow: h.Flow, Started: h.Started.UTC(), Channels: h.Channels, Probes: h.Probes}
 	for name, b := range h.Brokers {
 		if header.Brokers == nil {
 			header.Brokers = make(map[string]BrokerIdentity)

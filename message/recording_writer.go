@@ -107,6 +107,16 @@ func appendHeaderLine(dst []byte, h RecordingHeader) ([]byte, error) {
 		}
 		dst = append(dst, '}')
 	}
+	if len(h.Channels) > 0 {
+		dst = append(dst, `,"channels":[`...)
+		for i, name := range h.Channels {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = jsonscan.AppendString(dst, name)
+		}
+		dst = append(dst, ']')
+	}
 	if h.Probes {
 		dst = append(dst, `,"probes":true`...)
 	}

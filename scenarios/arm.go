@@ -25,9 +25,20 @@ func (r *runner) arm(ctx context.Context) error {
 	if r.cfg.Record == nil {
 		return nil
 	}
-	return r.cfg.Record.Begin(message.RecordingHeader{
+	return r.cfg.Record.Begin(r.header(ctx, started))
+}
+
+// header is that of a recording of what is tapped.
+func (r *runner) header(ctx context.Context, started time.Time) message.RecordingHeader {
+	h := message.RecordingHeader{
 		Flow: r.cfg.Flow.Name, Started: started, Brokers: Identities(ctx, r.cfg.Flow, r.cfg.Tappers), Probes: r.probing,
-	})
+	}
+	for i := range r.cfg.Flow.Channels {
+		if name := r.cfg.Flow.Channels[i].Name; !r.untapped[name] {
+			h.Channels = append(h.Channels, name)
+		}
+	}
+	return h
 }
 
 // armTaps taps every channel of the flow, broker by broker. The taps that were armed

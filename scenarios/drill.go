@@ -129,9 +129,7 @@ func OpenDrill(ctx context.Context, cfg DrillConfig) (*Drill, error) {
 	if cfg.Record == nil {
 		return d, nil
 	}
-	return d, cfg.Record.Begin(message.RecordingHeader{
-		Flow: cfg.Flow.Name, Started: d.started, Brokers: Identities(ctx, cfg.Flow, cfg.Tappers),
-	})
+	return d, cfg.Record.Begin(r.header(ctx, d.started))
 }
 
 // Started is when the taps were armed.

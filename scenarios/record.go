@@ -50,10 +50,7 @@ func Record(ctx context.Context, cfg RecordConfig) (messages int, err error) {
 	if err := r.armTaps(ctx, brokers.TapConfig{Events: r.events, Start: cfg.Start}); err != nil {
 		return 0, err
 	}
-	header := message.RecordingHeader{
-		Flow: cfg.Flow.Name, Started: cfg.Now(), Brokers: Identities(ctx, cfg.Flow, cfg.Tappers),
-	}
-	if err := cfg.Record.Begin(header); err != nil {
+	if err := cfg.Record.Begin(r.header(ctx, cfg.Now())); err != nil {
 		return 0, err
 	}
 	if cfg.Armed != nil {

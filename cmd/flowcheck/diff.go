@@ -3,11 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"runtime/debug"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -104,25 +100,10 @@ func (a *app) readSet(ctx context.Context, flow *flows.Flow, names *compare.Name
 			return err
 		}
 		audit.Result()
-		return fits(flow, set)
+		return a.fits(name, flow, set)
 	})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	return set, err
-}
-
-// fits says why a flow file cannot be meant for a recording: it has no chain of
-// the flow, and channels that the flow lacks.
-func fits(flow *flows.Flow, set *compare.Set) error {
-	strange := set.Strange()
-	if len(set.Chains()) > 0 || len(strange) == 0 {
-		return nil
-	}
-	var own []string
-	for i := range flow.Channels {
-		own = append(own, flow.Channels[i].Name)
-	}
-	return fmt.Errorf("the flow %s does not fit: the recording has the channels %s, which the flow lacks; the flow has %s",
-		flow.Name, strings.Join(slices.Sorted(maps.Keys(strange)), ", "), strings.Join(own, ", "))
 }

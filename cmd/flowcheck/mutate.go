@@ -86,6 +86,9 @@ func (a *app) mutate(ctx context.Context, file, recording string, flags *mutateF
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, mutate.ErrNotPassing):
+		if foreignErr := a.notForeign(recording, flow, base); foreignErr != nil {
+			return foreignErr
+		}
 		return a.notPassing(base, err)
 	case err != nil:
 		return err

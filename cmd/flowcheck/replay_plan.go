@@ -80,7 +80,7 @@ func (a *app) readPast(ctx context.Context, d *replaying, r *message.Reader) err
 		return err
 	}
 	d.was.found = audit.Result()
-	return fits(d.flow, set)
+	return a.fits(d.recording, d.flow, set)
 }
 
 // readSent reads what the recorded run sent by itself, if probes were asked for.
