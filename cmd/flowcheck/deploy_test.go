@@ -233,3 +233,35 @@ func TestDockerfile(t *testing.T) {
 		t.Errorf("%d stages, %d users, %d entry points", stages, user, entry)
 	}
 }
+
+var metricName = regexp.MustCompile(`\bflowcheck_[a-z_]+`)
+
+// TestDashboardAndRules: the dashboard, the alert rules and the canary's queries ask
+// for nothing that is not served; make deploy-test parses them.
+func TestDashboardAndRules(t *testing.T) {
+	served := map[string]bool{}
+	for _, name := range strings.Fields(read(t, "metrics.txt")) {
+		served[name] = true
+	}
+	for file, least := range map[string]int{"grafana-dashboard.json": 15, "chart/rules.yaml": 8, "ci/flagger.yaml": 2} {
+		asked := map[string]bool{}
+		for _, name := range metricName.FindAllString(read(t, file), -1) {
+			asked[name] = true
+			if !served[name] {
+				t.Errorf("%s asks for %s, which is not served", file, name)
+			}
+		}
+		if len(asked) < least {
+			t.Errorf("%s asks for %d metrics", file, len(asked))
+		}
+	}
+	if !json.Valid([]byte(read(t, "grafana-dashboard.json"))) {
+		t.Error("the dashboard is no JSON")
+	}
+	for _, file := range []string{"chart/rules.yaml", "chart/Chart.yaml", "chart/values.yaml"} {
+		var v map[string]any
+		if err := yaml.Load([]byte(read(t, file)), &v); err != nil || len(v) == 0 {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+}
