@@ -34,7 +34,7 @@ func (c *Comparer) begin(was, now *Chain, noise *Noise) *comparison {
 			}
 		}
 	}
-	slices.SortFunc(x.kinds, func(a, b kind) int { return compareKinds(a, b) })
+	slices.SortStableFunc(x.kinds, func(a, b kind) int { return compareKinds(a, b) })
 	return x
 }
 

@@ -1,9 +1,9 @@
 package compare
 
 import (
+	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -55,13 +55,8 @@ func (n *Names) ordered() *pathOrder {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	o := &pathOrder{paths: slices.Clone(n.all), ranks: make([]uint32, len(n.all))}
-	ids := make([]uint32, len(n.all))
-	for i := range ids {
-		ids[i] = uint32(i)
-	}
-	slices.SortFunc(ids, func(a, b uint32) int { return strings.Compare(o.paths[a], o.paths[b]) })
-	for rank, id := range ids {
-		o.ranks[id] = uint32(rank)
+	for rank, path := range slices.Sorted(maps.Keys(n.ids)) {
+		o.ranks[n.ids[path]] = uint32(rank)
 	}
 	n.now.Store(o)
 	return o

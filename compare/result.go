@@ -161,7 +161,7 @@ func (d *diff) latencies(r *flows.Result) {
 	for k := range d.spans {
 		kinds = append(kinds, k)
 	}
-	slices.SortFunc(kinds, compareKinds)
+	slices.SortStableFunc(kinds, compareKinds)
 	for _, k := range kinds {
 		spans := d.spans[k]
 		slices.Sort(spans[0])

@@ -187,7 +187,7 @@ func Groups(f *flows.Flow, letters []Letter) []Group {
 	for _, g := range by {
 		all = append(all, *g)
 	}
-	slices.SortFunc(all, func(a, b Group) int {
+	slices.SortStableFunc(all, func(a, b Group) int {
 		return cmp.Or(b.Letters-a.Letters, cmp.Compare(fmt.Sprint(a.Origin, a.Reason, a.Dialect), fmt.Sprint(b.Origin, b.Reason, b.Dialect)))
 	})
 	return all

@@ -143,7 +143,7 @@ func comparePositions(a, b []Evidence) int {
 }
 
 func sortUnknowns(all []Unknown) []Unknown {
-	slices.SortFunc(all, func(a, b Unknown) int {
+	slices.SortStableFunc(all, func(a, b Unknown) int {
 		return cmp.Or(strings.Compare(a.Chain, b.Chain), strings.Compare(a.Reason, b.Reason), strings.Compare(a.Probe, b.Probe))
 	})
 	return slices.Compact(all)

@@ -207,7 +207,7 @@ func lengths(value string, s source) []relation {
 			all = append(all, relation{step: s.step, at: list, kind: length})
 		}
 	}
-	slices.SortFunc(all, func(a, b relation) int { return strings.Compare(a.at, b.at) })
+	slices.SortStableFunc(all, func(a, b relation) int { return strings.Compare(a.at, b.at) })
 	return all
 }
 

@@ -239,7 +239,7 @@ func (r *Result) count(all []*mutant) {
 		}
 	}
 	order := Faults()
-	slices.SortFunc(r.Survivors, func(a, b Survivor) int {
+	slices.SortStableFunc(r.Survivors, func(a, b Survivor) int {
 		if a.Fault != b.Fault {
 			return slices.Index(order, a.Fault) - slices.Index(order, b.Fault)
 		}

@@ -150,7 +150,7 @@ func (g *grouper) due(now time.Time) []Alert {
 			all = append(all, b.take(Again, now))
 		}
 	}
-	slices.SortFunc(all, func(a, b Alert) int { return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Key, b.Key)) })
+	slices.SortStableFunc(all, func(a, b Alert) int { return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Key, b.Key)) })
 	return all
 }
 

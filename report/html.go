@@ -199,7 +199,7 @@ func outcomeBars(r *flows.Result) []htmlBar {
 			all = append(all, htmlBar{Label: clean(outcomeName(name)), Count: n})
 			most = max(most, n)
 		}
-		slices.SortFunc(all, func(a, b htmlBar) int { return strings.Compare(a.Label, b.Label) })
+		slices.SortStableFunc(all, func(a, b htmlBar) int { return strings.Compare(a.Label, b.Label) })
 	}
 	for i := range all {
 		all[i].Width, all[i].BeforeWidth = percent(all[i].Count, most), percent(all[i].Before, most)

@@ -131,7 +131,7 @@ func bindsOf(bound []binding) []bind {
 	for i, b := range bound {
 		binds[i] = bind{exchange: b.Source, key: b.RoutingKey, args: arguments(b.Arguments)}
 	}
-	slices.SortFunc(binds, func(a, b bind) int {
+	slices.SortStableFunc(binds, func(a, b bind) int {
 		return cmp.Or(strings.Compare(a.exchange, b.exchange), strings.Compare(a.key, b.key), strings.Compare(fmt.Sprint(a.args), fmt.Sprint(b.args)))
 	})
 	return binds

@@ -41,7 +41,7 @@ func (fn *Function) Call(random rand.Source, args []payload.Value) (payload.Valu
 // Functions are all there are, by name.
 func Functions() []Function {
 	all := slices.Concat(people(), places(), money(), numbers())
-	slices.SortFunc(all, func(a, b Function) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(all, func(a, b Function) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
 
