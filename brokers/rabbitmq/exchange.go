@@ -70,6 +70,9 @@ func (t *tapper) typeByAPI(ctx context.Context, exchange string) (string, error)
 		return "", err
 	}
 	x, err := t.api.exchange(ctx, exchange)
+	if errors.Is(err, brokers.ErrAbsent) {
+		return "", fmt.Errorf("exchange %s: %w; flowcheck creates none: create it, or correct its name or that of management", exchange, err)
+	}
 	if err != nil {
 		return "", fmt.Errorf("exchange %s: %w", exchange, err)
 	}

@@ -96,7 +96,7 @@ func TestMissingPermissions(t *testing.T) {
 	cfg := s.user("", ".*", "^$", ".*")
 	p, err := openPublisher(s.ctx(), cfg)
 	s.must(err)
-	if _, err := p.Publish(s.ctx(), byExchange, body("1")); !errors.Is(err, brokers.ErrRefused) || !strings.Contains(err.Error(), x) {
+	if _, err := p.Publish(s.ctx(), byExchange, body("1")); !errors.Is(err, brokers.ErrRefused) || !strings.Contains(err.Error(), "needs to write to "+x) {
 		t.Fatalf("Publish says %v", err)
 	}
 	s.must(p.Close())

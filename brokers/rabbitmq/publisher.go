@@ -1,9 +1,11 @@
 package rabbitmq
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,7 +77,7 @@ func (p *publisher) Publish(ctx context.Context, ch brokers.Channel, m brokers.O
 		return brokers.Receipt{}, fmt.Errorf("publish to channel %s: %w", ch.Name, err)
 	}
 	if err := p.hand(ctx, r); err != nil {
-		return brokers.Receipt{}, fmt.Errorf("publish to %s: %w", r, err)
+		return brokers.Receipt{}, fmt.Errorf("publish to %s: %w%s", r, err, r.lacking(err))
 	}
 	return brokers.Receipt{}, nil
 }
@@ -110,6 +112,15 @@ func (r *request) String() string {
 		return "queue " + r.queue
 	}
 	return fmt.Sprintf("exchange %s with key %q", r.exchange, r.key)
+}
+
+// lacking names the permission that a refused publish takes; "" where that is not
+// why it failed.
+func (r *request) lacking(err error) string {
+	if !errors.Is(err, brokers.ErrRefused) || !strings.Contains(err.Error(), "ACCESS_REFUSED") {
+		return ""
+	}
+	return ": the login needs to write to " + cmp.Or(r.exchange, "amq.default")
 }
 
 // hand gives the request to the writing goroutine and waits for the confirm.

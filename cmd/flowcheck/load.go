@@ -103,7 +103,7 @@ func count(n int, what string) string {
 func (a *app) options(flags *flowFlags) (flows.Options, error) {
 	opts := flows.Options{
 		Env: a.env, Vars: map[string]string{}, Brokers: map[string]string{}, Now: a.now, UUID: uuid.NewString,
-		Open: readBounded, ReadFile: readBounded, MaskSalt: cmp.Or(flags.salt, salt()),
+		Open: readBounded, ReadFile: readSmall, MaskSalt: cmp.Or(flags.salt, salt()),
 		Offline: flags.offline, Seed: flags.seed, Codecs: formats.Open,
 	}
 	for _, v := range flags.vars {
@@ -161,6 +161,14 @@ func readBounded(name string) ([]byte, error) {
 			name, mebibytes(max(size, int64(len(data)))), source.MaxBytes>>20)
 	}
 	return data, nil
+}
+
+// readSmall reads what ${file("…")} names.
+func readSmall(name string) ([]byte, error) {
+	if info, err := os.Stat(name); err == nil && info.Size() > source.MaxBytes {
+		return nil, fmt.Errorf("%s has %s; a value from a file may have %d MiB", name, mebibytes(info.Size()), source.MaxBytes>>20)
+	}
+	return readBounded(name)
 }
 
 // mebibytes spells a size that is more than one.
