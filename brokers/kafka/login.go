@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-	"github.com/xdg-go/scram"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/internal/awslogin"
@@ -61,9 +62,9 @@ func login(conf *sarama.Config, cfg brokers.Config) error {
 	var err error
 	switch m {
 	case brokers.Scram256:
-		sasl.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &conversation{hash: scram.SHA256} }
+		sasl.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &conversation{mechanism: scram.Auth.AsSha256Mechanism} }
 	case brokers.Scram512:
-		sasl.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &conversation{hash: scram.SHA512} }
+		sasl.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &conversation{mechanism: scram.Auth.AsSha512Mechanism} }
 	case brokers.OAuthBearer:
 		sasl.TokenProvider, err = newTokens(cfg)
 	case brokers.MSKIAM:
@@ -95,21 +96,35 @@ func kerberos(conf *sarama.Config, cfg brokers.Config) {
 	}
 }
 
-// conversation is SCRAM's (RFC 5802) with one broker.
+// conversation is SCRAM's (RFC 5802) with one broker. As in Kafka itself, names
+// and passwords are not prepared (RFC 4013). It implements sarama.SCRAMClient.
 type conversation struct {
-	hash scram.HashGeneratorFcn
-	*scram.ClientConversation
+	mechanism func(scram.Auth) sasl.Mechanism
+	session   sasl.Session
+	first     []byte // what begins it, until it is sent
+	done      bool
 }
 
-// Begin implements sarama.SCRAMClient.
-func (c *conversation) Begin(username, password, authzID string) error {
-	client, err := c.hash.NewClient(username, password, authzID)
-	if err != nil {
-		return fmt.Errorf("%w: the username or password holds characters that SCRAM does not allow", brokers.ErrSettings)
-	}
-	c.ClientConversation = client.NewConversation()
-	return nil
+// Begin makes what is sent first.
+func (c *conversation) Begin(username, password, authzID string) (err error) {
+	auth := scram.Auth{Zid: authzID, User: username, Pass: password}
+	c.session, c.first, err = c.mechanism(auth).Authenticate(context.Background(), "")
+	return err
 }
+
+// Step answers the broker, or begins.
+func (c *conversation) Step(challenge string) (string, error) {
+	if first := c.first; first != nil {
+		c.first = nil
+		return string(first), nil
+	}
+	done, answer, err := c.session.Challenge([]byte(challenge))
+	c.done = done
+	return string(answer), err
+}
+
+// Done reports whether the broker has shown that it knows the password.
+func (c *conversation) Done() bool { return c.done }
 
 // tokens are access tokens for sarama, which asks for one at each login: at the
 // start of a connection, and again before the broker ends the session.
