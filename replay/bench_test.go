@@ -28,29 +28,18 @@ const (
 // takes them, and then reads them back: the order within each key has to be kept.
 func BenchmarkSendToKafka(b *testing.B) {
 	addr := testbroker.Kafka(b)
-	f := loadFlow(b, flowFile)
-	topic := fmt.Sprintf("replay-%d", time.Now().UnixNano())
-	admin, err := sarama.NewClusterAdmin([]string{addr}, sarama.NewConfig())
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer admin.Close()
-	if err := admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: 4, ReplicationFactor: 1}, false); err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = admin.DeleteTopic(topic) }()
+	f, topic := loadFlow(b, flowFile), benchTopic(b, addr)
 	publisher, err := kafka.Adapter().OpenPublisher(b.Context(), brokers.Config{Name: "b", URL: "kafka://" + addr, RunID: "bench"})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer publisher.Close()
 	p := &replay.Plan{Flow: f, Chains: []replay.Chain{{}}}
-	padding := strings.Repeat("x", 350)
 	for i := range benchShipments {
 		key := i % benchKeys
 		p.Shipments = append(p.Shipments, replay.Shipment{
 			Trigger: flows.Trigger{Message: message.Message{
-				Key: fmt.Appendf(nil, "key-%d", key), Payload: fmt.Appendf(nil, `{"order":"o-%07d","n":"%s"}`, i, padding),
+				Key: fmt.Appendf(nil, "key-%d", key), Payload: benchPayload(i),
 			}},
 			Number: i + 1, Lane: uint64(key),
 		})
@@ -67,6 +56,64 @@ func BenchmarkSendToKafka(b *testing.B) {
 	b.ReportMetric(float64(benchShipments)*float64(b.N)/b.Elapsed().Seconds(), "messages/s")
 	b.ReportMetric(float64((cpuTime(b)-before).Nanoseconds())/1e3/float64(benchShipments*b.N), "cpu-µs/message")
 	checkOrder(b, addr, topic, b.N*benchShipments)
+}
+
+// BenchmarkPlainProducer sends the same messages with the client library alone, as
+// its users do where none may be lost or doubled: what a replay is measured by.
+func BenchmarkPlainProducer(b *testing.B) {
+	addr := testbroker.Kafka(b)
+	topic := benchTopic(b, addr)
+	conf := sarama.NewConfig()
+	conf.Version, conf.Net.MaxOpenRequests = sarama.V2_8_0_0, 1
+	conf.Producer.Idempotent, conf.Producer.RequiredAcks, conf.Producer.Return.Successes = true, sarama.WaitForAll, true
+	p, err := sarama.NewAsyncProducer([]string{addr}, conf)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer p.AsyncClose()
+	before := cpuTime(b)
+	for b.Loop() {
+		go func() {
+			for i := range benchShipments {
+				p.Input() <- &sarama.ProducerMessage{
+					Topic: topic, Key: sarama.StringEncoder(fmt.Sprintf("key-%d", i%benchKeys)), Value: sarama.ByteEncoder(benchPayload(i)),
+				}
+			}
+		}()
+		for range benchShipments {
+			select {
+			case <-p.Successes():
+			case err := <-p.Errors():
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(benchShipments)*float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+	b.ReportMetric(float64((cpuTime(b)-before).Nanoseconds())/1e3/float64(benchShipments*b.N), "cpu-µs/message")
+}
+
+// benchTopic makes a topic, and removes it in the end.
+func benchTopic(b *testing.B, addr string) string {
+	b.Helper()
+	topic := fmt.Sprintf("replay-%d", time.Now().UnixNano())
+	admin, err := sarama.NewClusterAdmin([]string{addr}, sarama.NewConfig())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = admin.DeleteTopic(topic)
+		_ = admin.Close()
+	})
+	if err := admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: 4, ReplicationFactor: 1}, false); err != nil {
+		b.Fatal(err)
+	}
+	return topic
+}
+
+var benchPadding = strings.Repeat("x", 350)
+
+func benchPayload(i int) []byte {
+	return fmt.Appendf(nil, `{"order":"o-%07d","n":"%s"}`, i, benchPadding)
 }
 
 // cpuTime is what this process has had of the processors so far, on all of them.

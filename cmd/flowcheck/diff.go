@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/flowcheck/flowcheck/flows"
 	"github.com/flowcheck/flowcheck/internal/feed"
 	"github.com/flowcheck/flowcheck/message"
+	"github.com/flowcheck/flowcheck/replay"
 )
 
 // diffFlags are the flags of diff.
@@ -81,7 +83,39 @@ func (a *app) diff(ctx context.Context, was, now string, flags *diffFlags) error
 			return err
 		}
 	}
+	for _, set := range []*compare.Set{cfg.Was, cfg.Now, cfg.Again} {
+		aliasParts(flow, set)
+	}
 	return a.reportOne(compare.Diff(cfg), plan)
+}
+
+// uuidLength is how long a UUID is as text.
+const uuidLength = 36
+
+// aliasParts has the UUIDs that ids are made of stand for that, wherever else they
+// are: in a run they are a scenario's own id, which several of its chains share.
+func aliasParts(flow *flows.Flow, set *compare.Set) {
+	if set == nil {
+		return
+	}
+	for i := range set.Chains() {
+		c := &set.Chains()[i]
+		for _, id := range c.IDs {
+			if len(id.Value) <= uuidLength {
+				continue
+			}
+			as := "part of " + flow.IDs[id.Name].Name
+			for _, part := range replay.Parts(id.Value) {
+				at := slices.IndexFunc(c.Aliases, func(have compare.Alias) bool { return have.Value == part })
+				switch {
+				case at < 0:
+					c.Aliases = append(c.Aliases, compare.Alias{Value: part, As: as})
+				case as < c.Aliases[at].As:
+					c.Aliases[at].As = as
+				}
+			}
+		}
+	}
 }
 
 // diffMemory is from how many bytes on the garbage collector works harder: two
