@@ -33,6 +33,7 @@ type hub struct {
 	tap     brokers.Tap
 	status  *TapperStatus
 	limit   *throttle
+	held    time.Time         // when it was told last that reading is held back
 	out     [][]message.Event // by watch, of the batch under way
 }
 
@@ -187,7 +188,19 @@ func (h *hub) batch(ctx context.Context, first message.Event) {
 		}
 		h.out[i] = nil
 	}
-	h.status.Throttled.Add(int64(h.limit.wait(ctx, bytes)))
+	h.throttled(h.limit.wait(ctx, bytes))
+}
+
+// throttled counts how long reading was held back, and tells it once a minute.
+func (h *hub) throttled(held time.Duration) {
+	h.status.Throttled.Add(int64(held))
+	if held <= time.Millisecond {
+		return
+	}
+	if now := h.cfg.Now(); now.Sub(h.held) > time.Minute {
+		h.held = now
+		h.cfg.Log.Warn("more bytes come than may be read in a second: reading is held back", "broker", h.status.Name, "limit", h.cfg.Limits.Bytes)
+	}
 }
 
 // route puts an event into the batches of the flows that have its channel.

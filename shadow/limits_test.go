@@ -1,10 +1,13 @@
 package shadow_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flowcheck/flowcheck/shadow"
 )
@@ -26,29 +29,34 @@ func TestLimitsAreCounted(t *testing.T) {
 	r.flows[0], _, _ = strings.Cut(orders, "rules:")
 	for _, c := range []struct {
 		name   string
+		said   string
 		limits shadow.Limits
 		n      func(*shadow.Status) int64
 	}{
-		{"chains", shadow.Limits{Chains: 5}, func(s *shadow.Status) int64 { return s.Flows()[0].Crowded.Load() }},
-		{"memory", shadow.Limits{Memory: 1}, func(s *shadow.Status) int64 { runtime.GC(); return s.Flows()[0].Shed.Load() }},
-		{"bytes", shadow.Limits{Bytes: 2000}, func(s *shadow.Status) int64 { return s.Tappers()[0].Throttled.Load() }},
-		{"journal", shadow.Limits{Journal: 1}, func(s *shadow.Status) int64 { return s.Flows()[0].Shortened.Load() }},
+		{"chains", "more chains than are kept", shadow.Limits{Chains: 5}, func(s *shadow.Status) int64 { return s.Flows()[0].Crowded.Load() }},
+		{"memory", "memory is short", shadow.Limits{Memory: 1}, func(s *shadow.Status) int64 { runtime.GC(); return s.Flows()[0].Shed.Load() }},
+		{"bytes", "reading is held back", shadow.Limits{Bytes: 2000}, func(s *shadow.Status) int64 { return s.Tappers()[0].Throttled.Load() / int64(100*time.Millisecond) }},
+		{"journal", "as large as it may be", shadow.Limits{Journal: 1}, func(s *shadow.Status) int64 { return s.Flows()[0].Shortened.Load() }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := r.config(t.TempDir())
-			cfg.Limits = c.limits
+			var log bytes.Buffer
+			cfg.Limits, cfg.Log = c.limits, slog.New(slog.NewTextHandler(&log, nil))
 			run := r.start(cfg)
 			r.orderly(0, 100)
 			if c.name == "journal" { // it is looked at when a watch begins
 				until(t, "read", func() bool { return cfg.Status.Flows()[0].Messages.Load() >= 200 })
 				run.end()
 				next := r.config(cfg.State)
-				next.Limits, cfg = c.limits, next
+				next.Limits, next.Log, cfg = c.limits, cfg.Log, next
 				run = r.start(next)
 			}
 			until(t, "counted", func() bool { return c.n(cfg.Status) > 0 })
 			if s := run.end(); s.Flows[0].Findings > 0 {
 				t.Fatalf("%+v", s.Flows[0].Standing)
+			}
+			if !strings.Contains(log.String(), c.said) {
+				t.Errorf("it is not told in the log:\n%s", &log)
 			}
 		})
 	}
