@@ -25,11 +25,10 @@ type counting struct {
 	file   *os.File          // nil: nothing is kept
 }
 
-// noted is what the file has, each number in eight bytes.
-type noted struct {
-	Total int64    // chains that watchers have been told of
-	Told  [4]int64 // in the findings file: in all, passed, failed, unknown
-}
+// noted is what the file has, each number in eight bytes: how many chains watchers
+// have been told of, and what the findings file says, in all, passed, failed and
+// unknown.
+type noted [5]int64
 
 // maxAhead is how many chains may have closed whose messages the journal had not
 // got yet. What is beyond that was counted by another flow file.
@@ -45,15 +44,15 @@ func (c *counting) resume(j *journal, last *Tally, stats flows.LiveStats) error 
 		return err
 	}
 	if last == nil && whole {
-		t := &c.noted.Told
-		last = &Tally{int(t[0]), int(t[1]), int(t[2]), int(t[3])}
+		t := &c.noted
+		last = &Tally{int(t[1]), int(t[2]), int(t[3]), int(t[4])}
 	}
 	if last != nil && int64(last.Total-total.Total) <= int64(stats.Open)+maxAhead {
 		c.told = *last
 	} else if j.resumed() {
 		c.told = total
 	}
-	if c.again = c.noted.Total - int64(total.Total); c.again < 0 || c.again > int64(stats.Open)+maxAhead {
+	if c.again = c.noted[0] - int64(total.Total); c.again < 0 || c.again > int64(stats.Open)+maxAhead {
 		c.again = 0
 	}
 	return nil
@@ -68,20 +67,23 @@ func (c *counting) open(j *journal) (whole bool, err error) {
 	if !j.resumed() {
 		return false, c.write()
 	}
-	data := make([]byte, binary.Size(c.noted))
-	n, err := c.file.ReadAt(data, 0)
+	var data [8 * len(c.noted)]byte
+	n, err := c.file.ReadAt(data[:], 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
-	_, err = binary.Decode(data, binary.LittleEndian, &c.noted)
-	return n == len(data), err
+	for i := range c.noted {
+		c.noted[i] = int64(binary.LittleEndian.Uint64(data[8*i:])) //nolint:gosec // as it was written
+	}
+	return n == len(data), nil
 }
 
 func (c *counting) write() error {
-	data, err := binary.Append(nil, binary.LittleEndian, &c.noted)
-	if err == nil {
-		_, err = c.file.WriteAt(data, 0)
+	var data []byte
+	for _, n := range c.noted {
+		data = binary.LittleEndian.AppendUint64(data, uint64(n)) //nolint:gosec // read back as it was
 	}
+	_, err := c.file.WriteAt(data, 0)
 	return err
 }
 
@@ -107,8 +109,8 @@ func (c *counting) first() bool {
 func (c *counting) note(live flows.ChainCounts) error {
 	t := &c.told
 	now := noted{
-		Total: max(c.noted.Total, int64(c.total(live).Total)),
-		Told:  [4]int64{int64(t.Total), int64(t.Pass), int64(t.Fail), int64(t.Unknown)},
+		max(c.noted[0], int64(c.total(live).Total)),
+		int64(t.Total), int64(t.Pass), int64(t.Fail), int64(t.Unknown),
 	}
 	if c.file == nil || now == c.noted {
 		return nil
