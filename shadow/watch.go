@@ -215,6 +215,7 @@ func (w *watch) take(batch []message.Event) {
 	}
 	for _, e := range kept {
 		if e.Observation != nil {
+			w.status.Messages.Add(1)
 			w.saw(e.Observation)
 		}
 		w.live.Add(e)
@@ -225,7 +226,6 @@ func (w *watch) take(batch []message.Event) {
 			w.status.Gaps.Add(1)
 		}
 	}
-	w.status.Messages.Add(int64(len(kept)))
 	w.flush()
 }
 
