@@ -34,6 +34,7 @@ it came from, with a verdict on each letter.
 
 Topics and streams are read. A queue can only be looked at by a consumer: its
 messages are held for a moment and given back, which counts as a delivery.`,
+		Example: "  flowcheck dlq ls order.flow.yaml\n  flowcheck dlq show order.flow.yaml dead",
 	}
 	cmd.AddCommand(newDLQLs(a), newDLQShow(a), newDLQReplay(a))
 	return cmd

@@ -40,6 +40,12 @@ Exit code: 0 pass, 1 fail, 2 bad input, 3 unknown, 130 interrupted.`,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.AddCommand(newRun(a), newVerify(a), newMutate(a), newDiff(a), newLearn(a), newRecord(a), newReplay(a), newDLQ(a), newShadow(a), newGate(a), newCut(a), newLint(a), newSchema(a), newInit(a), newMask(a), newDemo(a), newVersion(a))
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Example = "  source <(flowcheck completion bash)"
+		}
+	}
 	return root
 }
 
@@ -70,7 +76,7 @@ In VS Code with the YAML extension, begin a flow file with:
 
 func newVersion(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: takes("", 0, 0),
+		Use: "version", Short: "Print the version", Args: takes("", 0, 0), Example: "  flowcheck version",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.Println("flowcheck " + version())
 			return nil
