@@ -27,6 +27,9 @@ type Config struct {
 	Only func(*Chain) bool
 	// Steps, if not nil, are all that is compared, by index; outcomes are not.
 	Steps map[int]bool
+	// Unsure, if not nil, says of a chain that differs that what did not come in Now may
+	// have come unseen: then neither that nor its outcome is a difference.
+	Unsure func(was *Chain, all []Difference) bool
 	// Slower, if not 0, is how many times the 95th percentile of a step's latency
 	// may grow.
 	Slower float64
@@ -69,6 +72,7 @@ func Diff(cfg Config) *flows.Result {
 	}
 	d.compare()
 	d.dropRaces()
+	d.dropAbsences()
 	return d.result()
 }
 
@@ -160,6 +164,23 @@ func (d *diff) pair(c *Comparer, p Pair) {
 			}
 		}
 	}
+}
+
+// dropAbsences takes out what did not come where nobody can tell.
+func (d *diff) dropAbsences() {
+	if d.cfg.Unsure == nil {
+		return
+	}
+	kept := d.changed[:0]
+	for _, one := range d.changed {
+		if d.cfg.Unsure(one.pair.Was, one.all) {
+			one.all = slices.DeleteFunc(one.all, func(x Difference) bool { return x.What == Missing || x.What == Outcome })
+		}
+		if len(one.all) > 0 {
+			kept = append(kept, one)
+		}
+	}
+	d.changed = kept
 }
 
 // dropRaces takes out the orders that the original itself has both ways.

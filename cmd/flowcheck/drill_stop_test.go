@@ -17,17 +17,17 @@ timeout: 1s
 brokers: { events: "kafka://${env.KAFKA}" }
 channels: { orders: { broker: events, topic: orders } }
 correlate: { order: body.order }
-steps: { placed: { channel: orders } }
+steps: { placed: { channel: orders, count: 2 } }
 `
 
-// TestReplayWhoseTargetStops: what came of it is no pass; the same command goes on
-// from there, and sends nothing twice.
+// TestReplayWhoseTargetStops: what came of it is no pass, and no change, since half of
+// each order was not sent; the same command goes on from there, and sends nothing twice.
 func TestReplayWhoseTargetStops(t *testing.T) {
 	t.Parallel()
 	const messages = 60
 	lines := []string{`{"flowcheck":"recording/1","flow":"orders","started":"2026-11-22T10:00:00Z"}`}
 	for i := range messages {
-		lines = append(lines, fmt.Sprintf(`{"channel":"orders","seen":"2026-11-22T10:00:%02d.%dZ","position":"0@%d","key":"k","body":{"order":"order-%03d"}}`, i/10, i%10, i, i))
+		lines = append(lines, fmt.Sprintf(`{"channel":"orders","seen":"2026-11-22T10:00:%02d.%dZ","position":"0@%d","key":"k","body":{"order":"order-%03d","n":%d}}`, i/10, i%10, i, i%(messages/2), i))
 	}
 	flow, recording := write(t, "orders.flow.yaml", stoppingFlow), write(t, "past.jsonl", strings.Join(lines, "\n")+"\n")
 	state := filepath.Join(t.TempDir(), "state")
@@ -52,7 +52,7 @@ func TestReplayWhoseTargetStops(t *testing.T) {
 			acknowledged := strings.Count(fileText(state), "\nd ")
 			cluster.Close()
 			got := <-code
-			if got != exitUnknown || !strings.Contains(out.String(), "of 60 messages were sent") || acknowledged > messages/2 {
+			if got != exitUnknown || !strings.Contains(errs.String(), "of 60 messages were sent") || acknowledged > messages/2 {
 				t.Errorf("exit code %d, %d sent: %s%s", got, acknowledged, &out, &errs)
 			}
 		} else {

@@ -221,7 +221,7 @@ func (e *exercise) carryOut(ctx context.Context) (*flows.Result, error) {
 	if err := e.drill.End(end); err != nil {
 		return nil, err
 	}
-	merged := merge(now, &cfg, e.was)
+	merged := merge(now, &cfg, e.was, newCutShort(e.flow, stopped != nil, end == nil))
 	merged.Findings = append(merged.Findings, effects...)
 	e.conclude(merged, stopped)
 	return merged, nil
@@ -273,6 +273,7 @@ func (e *exercise) conclude(r *flows.Result, stopped error) {
 		if e.state != nil {
 			reason += "; the same command goes on from there"
 		}
+		fmt.Fprintf(e.app.err, "flowcheck: %s\n", reason) // a report of many chains shows not all that is unknown
 		r.Unknowns = append(r.Unknowns, flows.Unknown{Reason: reason})
 	}
 	if _, doubtful := e.state.Counts(); doubtful > 0 {

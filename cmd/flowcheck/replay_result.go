@@ -13,7 +13,7 @@ import (
 
 // merge puts what the flow says and what the comparison says into one result. Its
 // chains have the names that they have now.
-func merge(side *side, cfg *compare.Config, was *past) *flows.Result {
+func merge(side *side, cfg *compare.Config, was *past, short *cutShort) *flows.Result {
 	now, names := side.result, renamedChains(cfg)
 	if n, unknown := asBefore(side, was.found, names); n+unknown > 0 {
 		now.Warnings = append(now.Warnings, fmt.Sprintf("%s and %s of the flow are no change: the recording's chains have them as well, as verify tells",
@@ -23,6 +23,7 @@ func merge(side *side, cfg *compare.Config, was *past) *flows.Result {
 	if cfg.Again != nil {
 		alias(cfg.Was, cfg.Again, cfg.AgainRenamed)
 	}
+	cfg.Unsure = short.unsure
 	diff := compare.Diff(*cfg)
 	r := now
 	if cfg.Steps != nil { // what comes before them was not sent
@@ -41,6 +42,7 @@ func merge(side *side, cfg *compare.Config, was *past) *flows.Result {
 		}
 		r.Findings = append(r.Findings, f)
 	}
+	short.mend(r, names)
 	before := map[string][]flows.Moment{}
 	for was, moments := range diff.Compared.Before {
 		before[names[was]] = moments
