@@ -13,6 +13,7 @@ import (
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go/logging"
 )
 
 // awsMails is the shop's SNS and SQS.
@@ -33,7 +34,7 @@ const attemptsOfAWS = 5
 
 // connectAWS connects the shop to SNS and SQS, or an emulator.
 func connectAWS(ctx context.Context, env Environment) (*awsMails, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region), config.WithRetryer(func() aws.Retryer {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region), config.WithLogger(logging.Nop{}), config.WithRetryer(func() aws.Retryer {
 		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attemptsOfAWS, 2*relayAgain })
 	}))
 	if err != nil {
