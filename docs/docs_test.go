@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/internal/testprogram"
 )
 
 const root = ".."
@@ -107,10 +108,7 @@ func blocks(page, language string) []string {
 // TestCommands: each flowcheck command in a block of shell has a verb and flags
 // that exist, and each make target does.
 func TestCommands(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "flowcheck")
-	if out, err := exec.Command("go", "build", "-o", program, root+"/cmd/flowcheck").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	program := testprogram.Build(t)
 	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	if err != nil {
 		t.Fatal(err)
