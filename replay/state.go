@@ -46,6 +46,9 @@ type StateHeader struct {
 // ErrOtherReplay says that a state file is of another replay.
 var ErrOtherReplay = errors.New("is of another replay")
 
+// ErrNotKept says that nothing can be noted in the state file: the disk is full.
+var ErrNotKept = errors.New("cannot be written")
+
 // OpenState opens the file, or makes it: then the header is the caller's.
 func OpenState(name string, h StateHeader) (*State, error) {
 	h.Replay = 1
@@ -61,6 +64,22 @@ func OpenState(name string, h StateHeader) (*State, error) {
 	return s, nil
 }
 
+// start writes the header of a file that has nothing yet.
+func (s *State) start(h StateHeader) error {
+	line, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	if err := s.file.Truncate(0); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotKept, err)
+	}
+	if _, err := s.file.WriteAt(append(line, '\n'), 0); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotKept, err)
+	}
+	_, err = s.file.Seek(0, io.SeekEnd)
+	return err
+}
+
 // read reads what the file has; a last line that was cut off is dropped.
 func (s *State) read(want StateHeader) error {
 	data, err := io.ReadAll(s.file)
@@ -69,18 +88,7 @@ func (s *State) read(want StateHeader) error {
 	}
 	whole := data[:bytes.LastIndexByte(data, '\n')+1]
 	if len(whole) == 0 {
-		line, err := json.Marshal(want)
-		if err != nil {
-			return err
-		}
-		if err := s.file.Truncate(0); err != nil {
-			return err
-		}
-		_, err = s.file.WriteAt(append(line, '\n'), 0)
-		if err == nil {
-			_, err = s.file.Seek(0, io.SeekEnd)
-		}
-		return err
+		return s.start(want)
 	}
 	lines := bufio.NewScanner(bytes.NewReader(whole))
 	lines.Buffer(nil, 1<<20)

@@ -232,14 +232,16 @@ func at(m flows.Moment) correlate.Instant {
 	return m.Seen
 }
 
-// taps says how many messages each tap saw.
+// taps says how many messages each tap saw, where that was counted.
 func (t *text) taps() {
 	t.line("")
 	var all []string
 	for _, c := range t.r.Channels {
 		all = append(all, fmt.Sprintf("%s %d", c.Name, c.Seen))
 	}
-	t.line("taps saw  %s", strings.Join(all, ", "))
+	if len(all) > 0 {
+		t.line("taps saw  %s", strings.Join(all, ", "))
+	}
 	t.line("chains    %d: %d pass, %d fail, %d unknown%s", t.r.Chains.Total, t.r.Chains.Pass, t.r.Chains.Fail,
 		t.r.Chains.Unknown, t.outcomes())
 	var counts []string

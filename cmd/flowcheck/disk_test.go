@@ -81,3 +81,22 @@ func TestAFullDiskEndsARun(t *testing.T) {
 	}
 	p.says("^flowcheck: waiting: record: .*/dev/full: no space left on device")
 }
+
+// TestAFullDiskEndsAReplay: nothing is sent that could not be noted.
+func TestAFullDiskEndsAReplay(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/bin/sh"); err != nil {
+		t.Skipf("NOT TESTED: a full disk: %v", err)
+	}
+	flow := write(t, "waiting.flow.yaml", fmt.Sprintf(waitingFlow, embeddedKafka(t, "orders", "payments")))
+	recording := write(t, "day.jsonl", `{"flowcheck":"recording/1","started":"2026-11-22T10:00:00Z"}
+{"channel":"orders","time":"2026-11-22T10:00:01Z","position":"0@0","body":{"orderId":"o-1"}}
+{"mark":"end","seen":"2026-11-22T10:01:00Z"}
+`)
+	state := filepath.Join(t.TempDir(), "day.state")
+	p := startCommand(t, "/bin/sh", "-c", `ulimit -f 0 && exec "$@"`, "sh", "flowcheck", "replay", flow, recording, "--state", state)
+	if code := p.code(); code != exitUnknown {
+		t.Errorf("exit code %d: %s", code, &p.errs)
+	}
+	p.says("^flowcheck: the state file .*/day.state cannot be written: write .*: file too large\n$")
+}

@@ -157,6 +157,9 @@ func (d *replaying) open(a *app) error {
 		return input(err)
 	}
 	d.state, err = replay.OpenState(d.flags.state, replay.StateHeader{Run: d.run, Recording: digest, Options: d.flags.options(), Shift: shift})
+	if errors.Is(err, replay.ErrNotKept) {
+		return &failure{exitUnknown, err}
+	}
 	if err != nil {
 		return input(err)
 	}
