@@ -42,7 +42,9 @@ func (l *lesson) learnChannels() {
 		used[at] = true
 		c := &draftChannel{name: ch.name, broker: l.brokerName(at), address: l.address(ch, at)}
 		c.because = append(c.because, fmt.Sprintf("%d messages", len(ch.samples)))
-		if families[at].kind != "rabbitmq" {
+		if known, ok := l.cfg.Addresses[ch.name]; ok {
+			c.address = known
+		} else if families[at].kind != "rabbitmq" {
 			c.because[0] += "; a recording does not have the address: it is taken to be the channel's name"
 		}
 		l.learnDeaths(ch, c)

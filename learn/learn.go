@@ -26,6 +26,9 @@ type Config struct {
 	Name string
 	// Messages is how many are learnt from at most; 0 is DefaultMessages.
 	Messages int
+	// Addresses say where channels are, by their names, as a flow file would: "sns:
+	// mail". Those of others are guessed.
+	Addresses map[string]string
 	// Cut, if not nil, may take an error of the recording for its end.
 	Cut func(error) error
 }

@@ -173,8 +173,8 @@ flow: live
 brokers: { events: "`+e.urls["events"]+`" }
 channels:
   # what is tapped
-  orders:   { broker: events, topic: orders }
-  payments: { broker: events, topic: payments }
+  orders:  { broker: events, topic: orders }
+  billing: { broker: events, topic: payments }
 `)
 	var out, errs output
 	a := processApp()
@@ -202,7 +202,10 @@ channels:
 	if got := <-code; got != exitPass || !strings.Contains(out.String(), "order: body.orderId") || !strings.Contains(errs.String(), "33 chains, 33 pass") {
 		t.Errorf("exit code %d: %s%s", got, &out, &errs)
 	}
-	if !strings.Contains(fileText(kept), `"channel":"payments"`) {
+	if !strings.Contains(fileText(kept), `"channel":"billing"`) {
 		t.Error("the recording is not kept")
+	}
+	if want := "billing: { broker: events, topic: payments"; !strings.Contains(out.String(), want) {
+		t.Errorf("the address of the channels file is not taken: no %q in %s", want, &out)
 	}
 }

@@ -8,11 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/infer"
 	"github.com/flowcheck/flowcheck/learn"
 	"github.com/flowcheck/flowcheck/message"
 )
@@ -59,7 +61,7 @@ Exit code 0 when the traffic passes, 1 when it has faults that no guess explains
 			case flags.keep != "":
 				return input(errors.New("--keep goes with --live"))
 			}
-			return a.learn(cmd.Context(), args[0], &flags)
+			return a.learn(cmd.Context(), args[0], nil, &flags)
 		},
 	}
 	flags.flow.register(cmd)
@@ -72,14 +74,16 @@ Exit code 0 when the traffic passes, 1 when it has faults that no guess explains
 	return cmd
 }
 
-func (a *app) learn(ctx context.Context, recording string, flags *learnFlags) error {
+// learn learns from a recording. The addresses say where its channels are, as far as
+// that is known.
+func (a *app) learn(ctx context.Context, recording string, addresses map[string]string, flags *learnFlags) error {
 	if flags.messages < 1 {
 		return input(errors.New("--messages: at least 1"))
 	}
 	var lesson *learn.Lesson
 	err := a.reading(recording, nil, func(r *message.Reader) (err error) {
 		lesson, err = learn.From(ctx, learn.Config{
-			Name: flags.name, Messages: flags.messages, Cut: func(err error) error { return a.whole(recording, err) },
+			Name: flags.name, Messages: flags.messages, Addresses: addresses, Cut: func(err error) error { return a.whole(recording, err) },
 		}, r)
 		return err
 	})
@@ -135,7 +139,41 @@ func (a *app) learnLive(ctx context.Context, file string, flags *learnFlags) err
 	if err := quiet.record(ctx, flow, recordPlan{file: name, length: flags.live}); err != nil {
 		return err
 	}
-	return a.learn(context.WithoutCancel(ctx), name, flags)
+	return a.learn(context.WithoutCancel(ctx), name, addresses(flow), flags)
+}
+
+// addresses are those of the flow's channels on queues and topics, as a flow file
+// writes them.
+func addresses(flow *flows.Flow) map[string]string {
+	all := map[string]string{}
+	for i := range flow.Channels {
+		ch := &flow.Channels[i]
+		var parts []string
+		for _, at := range []struct{ key, value string }{
+			{"topic", ch.Topic}, {"exchange", ch.Exchange}, {"queue", ch.Queue}, {"stream", ch.Stream}, {"sns", ch.SNS}, {"sqs", ch.SQS},
+		} {
+			if at.value != "" {
+				parts = append(parts, at.key+": "+infer.Quote(at.value))
+			}
+		}
+		if len(ch.RoutingKeys) > 0 {
+			keys := make([]string, len(ch.RoutingKeys))
+			for n, k := range ch.RoutingKeys {
+				keys[n] = infer.Quote(k)
+			}
+			parts = append(parts, "routing-key: [ "+strings.Join(keys, ", ")+" ]")
+		}
+		if ch.Firehose {
+			parts = append(parts, "tap: firehose")
+		}
+		if ch.Intrusive {
+			parts = append(parts, "intrusive: true")
+		}
+		if len(parts) > 0 {
+			all[ch.Name] = strings.Join(parts, ", ")
+		}
+	}
+	return all
 }
 
 // loadChannels loads a flow file that may say nothing but brokers and channels.
