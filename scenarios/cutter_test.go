@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flowcheck/flowcheck/brokers/memory"
+	"github.com/flowcheck/flowcheck/internal/testbroker"
 	"github.com/flowcheck/flowcheck/scenarios"
 )
 
@@ -14,8 +15,8 @@ import (
 // the system does not come by, nothing is disturbed, which is told.
 func TestCutter(t *testing.T) {
 	t.Parallel()
-	at := free(t)
-	text := strings.Replace(chain, `events: "memory://m"`, `events: { url: "memory://m", proxy: "`+at+`", proxy-to: "`+teller(t)+`" }`, 1)
+	at := testbroker.FreeAddress(t)
+	text := strings.Replace(chain, `events: "memory://m"`, `events: { url: "memory://m", proxy: "`+at+`", proxy-to: "`+testbroker.Echo(t)+`" }`, 1)
 	flow := newRig(t, strings.Replace(text, "correlate:", "timeout: 1s\ncorrelate:", 1), memory.Options{}).flow
 	cutter, err := scenarios.NewCutter(flow, 2*time.Second)
 	if err != nil {
@@ -66,7 +67,7 @@ func reached(t *testing.T, at string, want bool) bool {
 // TestCutterWithoutAPort: a port that is taken is told.
 func TestCutterWithoutAPort(t *testing.T) {
 	t.Parallel()
-	text := strings.Replace(chain, `events: "memory://m"`, `events: { url: "memory://m", proxy: "`+teller(t)+`", proxy-to: "127.0.0.1:9" }`, 1)
+	text := strings.Replace(chain, `events: "memory://m"`, `events: { url: "memory://m", proxy: "`+testbroker.Echo(t)+`", proxy-to: "127.0.0.1:9" }`, 1)
 	if _, err := scenarios.NewCutter(newRig(t, text, memory.Options{}).flow, time.Second); err == nil || !strings.Contains(err.Error(), "broker events: proxy: listen at ") {
 		t.Error(err)
 	}

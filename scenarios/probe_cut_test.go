@@ -10,30 +10,8 @@ import (
 
 	"github.com/flowcheck/flowcheck/brokers/memory"
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/internal/testbroker"
 )
-
-// teller answers each byte with itself: what the system must reach to do its work.
-func teller(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				_, _ = io.Copy(conn, conn)
-				conn.Close()
-			}()
-		}
-	}()
-	return listener.Addr().String()
-}
 
 // reach asks once, with the patience of a library.
 func reach(ctx context.Context, addr string) error {
@@ -53,17 +31,6 @@ func reach(ctx context.Context, addr string) error {
 	return err
 }
 
-// free is an address where nobody listens.
-func free(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // TestCut has a system that reaches its broker through flowcheck's proxy: one that
 // tries again, one that gives up, and one that never comes by. The clock is the
 // real one.
@@ -81,9 +48,9 @@ func TestCut(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			at := free(t)
+			at := testbroker.FreeAddress(t)
 			text := strings.Replace(probed("[ cut ]"), `events: "memory://m"`,
-				`events: { url: "memory://m", proxy: "`+at+`", proxy-to: "`+teller(t)+`" }`, 1)
+				`events: { url: "memory://m", proxy: "`+at+`", proxy-to: "`+testbroker.Echo(t)+`" }`, 1)
 			text = strings.Replace(text, "correlate:", "timeout: 1s\nsettle: 50ms\ncorrelate:", 1)
 			text = strings.ReplaceAll(text, "within: 2s", "within: 1s")
 			r := newRig(t, text, memory.Options{})

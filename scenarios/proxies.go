@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/internal/pause"
 	"github.com/flowcheck/flowcheck/scenarios/proxy"
 )
 
@@ -54,12 +55,7 @@ func disturbFor(ctx context.Context, p *proxy.Proxy, f proxy.Fault, lasts time.D
 	if err := p.Disturb(f); err != nil {
 		return err
 	}
-	timer := time.NewTimer(lasts)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	_ = pause.For(ctx, lasts)
 	return errors.Join(p.Restore(context.WithoutCancel(ctx), f), ctx.Err())
 }
 

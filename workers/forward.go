@@ -13,6 +13,7 @@ import (
 
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/internal/pause"
 	"github.com/flowcheck/flowcheck/message"
 )
 
@@ -126,7 +127,7 @@ func (f *forwarder) work(ctx context.Context) {
 			return
 		}
 		f.w.log.Warn("forwarding begins again at the last mark", "duties", f.duties, "error", err)
-		f.w.pause(ctx, time.Second)
+		_ = pause.For(ctx, time.Second) // the loop sees that ctx has ended
 		*f = *f.again()
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/flowcheck/flowcheck/internal/pause"
 	"github.com/flowcheck/flowcheck/message"
 	"github.com/flowcheck/flowcheck/shadow"
 )
@@ -44,22 +45,13 @@ func (w *worker) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := group.Consume(ctx, []string{w.topic}, &member{w: w}); err != nil && ctx.Err() == nil {
 			w.log.Warn("the group is joined again", "error", err)
-			w.pause(ctx, time.Second)
+			_ = pause.For(ctx, time.Second) // the loop sees that ctx has ended
 		}
 	}
 	<-ended
 	err = group.Close()
 	work.Wait()
 	return errors.Join(failed, err)
-}
-
-func (w *worker) pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // arm tells, once, that every tap is armed.

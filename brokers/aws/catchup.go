@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/internal/pause"
 )
 
 // How long to wait between two questions to SQS: AWS's counts move slowly and
@@ -133,14 +134,7 @@ func (r *reader) pace(ctx context.Context) error {
 	if r.real {
 		d = paceReal
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return pause.For(ctx, d)
 }
 
 // clockSlack is how far SQS's clock may be beyond what it tells: it tells whole

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/internal/pause"
 )
 
 // CatchUp implements brokers.Tap. It compares how far each partition was read,
@@ -48,7 +49,7 @@ func (t *tap) goal(ctx context.Context) (goal goals, deleted string, err error) 
 		if err == nil || !errors.Is(err, brokers.ErrUnreachable) || ctx.Err() != nil {
 			return goal, deleted, err
 		}
-		if pause(ctx, 50*time.Millisecond) != nil {
+		if pause.For(ctx, 50*time.Millisecond) != nil {
 			return nil, "", err
 		}
 	}

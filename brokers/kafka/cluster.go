@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/IBM/sarama"
 
@@ -332,16 +331,4 @@ func (c *cluster) metadata(ctx context.Context, topics []string) (*sarama.Metada
 	}
 	c.learn(id, nodes)
 	return answer, nil
-}
-
-// pause waits before another try, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/flowcheck/flowcheck/internal/pause"
 )
 
 // group is a consumer group as far as it matters here.
@@ -207,7 +209,7 @@ func (c *cluster) committed(ctx context.Context, g *group, spots map[spot]place)
 			return found, err
 		}
 		g.addr = ""
-		if err := pause(ctx, 20*time.Millisecond<<try); err != nil {
+		if err := pause.For(ctx, 20*time.Millisecond<<try); err != nil {
 			return nil, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/internal/pause"
 )
 
 // keep looks for new partitions from time to time and finds readers for the
@@ -26,7 +27,7 @@ func (t *tap) keep() {
 			if time.Since(last) > 5*most {
 				wait = least
 			}
-			if pause(t.ctx, wait) != nil {
+			if pause.For(t.ctx, wait) != nil {
 				return
 			}
 			wait, last = min(2*wait, most), time.Now()

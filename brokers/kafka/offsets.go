@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/flowcheck/flowcheck/internal/pause"
 )
 
 // question is what ListOffsets is asked: a time in milliseconds, or one of
@@ -49,7 +51,7 @@ func (c *cluster) offsets(ctx context.Context, spots map[spot]place, q question)
 		if try == tries || ctx.Err() != nil || !isTransport(err) && !isAny(err, sarama.ErrUnknownTopicOrPartition) {
 			return nil, failed("ask for offsets on kafka "+c.name, err)
 		}
-		if err := pause(ctx, min(20*time.Millisecond<<try, 500*time.Millisecond)); err != nil {
+		if err := pause.For(ctx, min(20*time.Millisecond<<try, 500*time.Millisecond)); err != nil {
 			return nil, err
 		}
 		if spots, err = c.relocate(ctx, spots); err != nil {

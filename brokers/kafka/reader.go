@@ -10,6 +10,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/flowcheck/flowcheck/internal/pause"
 	"github.com/flowcheck/flowcheck/message"
 )
 
@@ -51,7 +52,7 @@ func (r *reader) run() {
 			continue
 		}
 		idle = min(max(2*idle, 5*time.Millisecond), r.t.c.tune.poll)
-		if pause(r.t.ctx, idle) != nil {
+		if pause.For(r.t.ctx, idle) != nil {
 			return
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/flowcheck/flowcheck/brokers"
+	"github.com/flowcheck/flowcheck/internal/pause"
 )
 
 // topic is what the metadata say of one.
@@ -84,7 +85,7 @@ func (c *cluster) existing(ctx context.Context, names []string) (map[string]topi
 		if try == tries || errors.Is(err, brokers.ErrRefused) {
 			return nil, c.suggest(ctx, err)
 		}
-		if err := pause(ctx, 20*time.Millisecond<<try); err != nil {
+		if err := pause.For(ctx, 20*time.Millisecond<<try); err != nil {
 			return nil, err
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/flowcheck/flowcheck/internal/testbroker"
 )
 
 // TestReplayDuringCut: the disturbances are done where the system comes by the proxy;
@@ -16,9 +18,9 @@ func TestReplayDuringCut(t *testing.T) {
 		t.Errorf("no proxy: exit code %d: %s", code, errs)
 	}
 	for _, comes := range []bool{true, false} {
-		at := unusedAddress(t)
+		at := testbroker.FreeAddress(t)
 		t.Setenv("KAFKA_PROXY", at)
-		t.Setenv("KAFKA_BEHIND", echo(t))
+		t.Setenv("KAFKA_BEHIND", testbroker.Echo(t))
 		ctx, cancel := context.WithCancel(t.Context())
 		if comes {
 			go comeBy(ctx, at)
@@ -30,37 +32,6 @@ func TestReplayDuringCut(t *testing.T) {
 			t.Errorf("the system comes by, %v: exit code %d: %+v %+v\n%s", comes, code, r.Unknowns, r.Findings, errs)
 		}
 	}
-}
-
-// unusedAddress is where nobody listens.
-func unusedAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
-// echo takes connections, and leaves them.
-func echo(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			t.Cleanup(func() { conn.Close() })
-		}
-	}()
-	return listener.Addr().String()
 }
 
 // comeBy connects to the address until ctx ends.

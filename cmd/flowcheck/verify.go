@@ -88,10 +88,10 @@ func (a *app) reading(name string, flow *flows.Flow, read func(*message.Reader) 
 	if err != nil {
 		return input(fmt.Errorf("%s: %w", name, err))
 	}
-	if of := reader.Header().Flow; flow != nil && of != "" && of != flow.Name {
+	header := reader.Header()
+	if of := header.Flow; flow != nil && of != "" && of != flow.Name {
 		fmt.Fprintf(a.err, "flowcheck: note: %s was recorded of the flow %s, and is judged by %s\n", name, of, flow.Name)
 	}
-	header := reader.Header()
 	if err := tapped(flow, header.Channels); err != nil {
 		return input(fmt.Errorf("%s: %w", name, err))
 	}

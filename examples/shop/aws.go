@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go/logging"
+
+	"github.com/flowcheck/flowcheck/internal/pause"
 )
 
 // awsMails is the shop's SNS and SQS.
@@ -150,7 +152,7 @@ func (m *awsMails) receive(ctx context.Context, handle func(context.Context, Mai
 		select {
 		case got := <-answer:
 			if got.err != nil {
-				if err := wait(ctx, relayAgain); err != nil {
+				if err := pause.For(ctx, relayAgain); err != nil {
 					return err
 				}
 			}
@@ -209,7 +211,7 @@ func (m *awsMails) delete(ctx context.Context, msg *types.Message) {
 	defer cancel()
 	for {
 		_, err := m.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: aws.String(m.queueURL), ReceiptHandle: msg.ReceiptHandle})
-		if err == nil || wait(ctx, relayAgain) != nil {
+		if err == nil || pause.For(ctx, relayAgain) != nil {
 			return
 		}
 	}

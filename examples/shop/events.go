@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/flowcheck/flowcheck/internal/pause"
 )
 
 // partitions of each topic.
@@ -106,7 +108,7 @@ func (e *events) awaitTopics() error {
 		if err == nil {
 			return nil
 		}
-		if wait(ctx, relayAgain) != nil {
+		if pause.For(ctx, relayAgain) != nil {
 			return fmt.Errorf("shop: kafka: %w", err)
 		}
 	}
@@ -179,7 +181,7 @@ func (e *events) consume(ctx context.Context, m member) error {
 			return ctx.Err()
 		}
 		e.log.Warn("the consumer opens again", "group", m.group, "error", err)
-		if err := wait(ctx, relayAgain); err != nil {
+		if err := pause.For(ctx, relayAgain); err != nil {
 			return err
 		}
 	}
@@ -204,22 +206,10 @@ func (e *events) session(ctx context.Context, m member, h *groupHandler) error {
 			return errors.Join(ctx.Err(), err)
 		case err != nil:
 			e.log.Warn("the consumer joins again", "group", m.group, "error", err)
-			if err := wait(ctx, relayAgain); err != nil {
+			if err := pause.For(ctx, relayAgain); err != nil {
 				return err
 			}
 		}
-	}
-}
-
-// wait waits for d, unless ctx ends first.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/url"
 	"os"
 	"strings"
+
+	"github.com/flowcheck/flowcheck/internal/ports"
 )
 
 // Listener is one of Kafka that is behind a proxy: it sends its clients there.
@@ -41,13 +41,13 @@ type Proxies struct {
 func PlanProxies(ctx context.Context, brokers Environment, kafka Listener) (*Proxies, error) {
 	rabbit, rabbitErr := url.Parse(brokers.Rabbit)
 	aws, awsErr := url.Parse(brokers.AWSEndpoint)
-	ports, portsErr := freePorts(ctx, 2)
+	at, portsErr := ports.Free(ctx, 2)
 	if err := errors.Join(rabbitErr, awsErr, portsErr); err != nil {
 		return nil, err
 	}
 	p := &Proxies{brokers: brokers, through: brokers}
 	p.Variables = []string{"KAFKA_PROXY=" + kafka.Proxy, "KAFKA_BEHIND=" + kafka.Behind, "RABBIT_BEHIND=" + rabbit.Host, "AWS_BEHIND=" + aws.Host}
-	rabbit.Host, aws.Host = fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
+	rabbit.Host, aws.Host = fmt.Sprintf("127.0.0.1:%d", at[0]), fmt.Sprintf("127.0.0.1:%d", at[1])
 	p.Variables = append(p.Variables, "RABBIT_PROXY="+rabbit.Host, "AWS_PROXY="+aws.Host)
 	p.through.Kafka, p.through.Rabbit, p.through.AWSEndpoint = kafka.Proxy, rabbit.String(), aws.String()
 	return p, nil
@@ -71,22 +71,4 @@ func (p *Proxies) Environment(flowFile string) (Environment, error) {
 		}
 	}
 	return at, nil
-}
-
-// freePorts finds n different ports that nobody listens on, below the range that
-// systems hand out for outgoing connections: they are to be free for a while.
-func freePorts(ctx context.Context, n int) (ports []int, err error) {
-	const lowest, highest, tries = 15000, 32000, 100
-	for range tries {
-		port := lowest + rand.IntN(highest-lowest)
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		defer l.Close() // open until all are found
-		if ports = append(ports, port); len(ports) == n {
-			return ports, nil
-		}
-	}
-	return nil, fmt.Errorf("no %d free ports between %d and %d", n, lowest, highest)
 }

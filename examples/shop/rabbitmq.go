@@ -8,6 +8,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/flowcheck/flowcheck/internal/pause"
 )
 
 // rabbitTasks is the shop's RabbitMQ. It connects again when a connection is lost.
@@ -145,7 +147,7 @@ func (r *rabbitTasks) Consume(ctx context.Context, c TaskConsumer) error {
 		if ctx.Err() != nil || c.Once {
 			return err
 		}
-		if err := wait(ctx, relayAgain); err != nil {
+		if err := pause.For(ctx, relayAgain); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/flowcheck/flowcheck/internal/pause"
 )
 
 // Flows are the shop's flow files: order is the whole of it, the others are its
@@ -298,14 +300,7 @@ func (s *Shop) has(bug string) bool { return s.cfg.Bug == bug }
 
 // pause waits for d, stretched, unless ctx ends first.
 func (s *Shop) pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(s.stretch(d))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return pause.For(ctx, s.stretch(d))
 }
 
 func (s *Shop) stretch(d time.Duration) time.Duration {

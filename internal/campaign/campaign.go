@@ -15,18 +15,6 @@ import (
 	"github.com/flowcheck/flowcheck/internal/await"
 )
 
-// Rest waits for d, or until ctx ends, whose error it returns then.
-func Rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // Wait looks until it is so or fails, for five minutes.
 func Wait(ctx context.Context, is func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)

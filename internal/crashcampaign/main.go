@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/flowcheck/flowcheck/internal/campaign"
+	"github.com/flowcheck/flowcheck/internal/pause"
 	"github.com/flowcheck/flowcheck/internal/testbroker"
 	"github.com/flowcheck/flowcheck/scenarios/proxy"
 )
@@ -86,7 +87,7 @@ func hold(ctx context.Context, o options) error {
 	}
 	// A chain of the first seconds may have begun before the taps did, which did not
 	// begin at the same moment.
-	if err := campaign.Rest(ctx, 8*time.Second); err != nil {
+	if err := pause.For(ctx, 8*time.Second); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -118,14 +119,14 @@ func disturb(ctx context.Context, victim *shadow, ways *proxies) error {
 	rng := rand.New(rand.NewPCG(o.seed, 2)) //nolint:gosec // moments, no secrets
 	cuts := 0
 	for n := range o.kills {
-		if err := campaign.Rest(ctx, time.Duration(rng.IntN(1500))*time.Millisecond); err != nil {
+		if err := pause.For(ctx, time.Duration(rng.IntN(1500))*time.Millisecond); err != nil {
 			return err
 		}
 		for ; cuts < (n+1)*o.cuts/o.kills; cuts++ {
 			if err := cut(ctx, ways.all[rng.IntN(len(ways.all))], time.Duration(rng.IntN(1000))*time.Millisecond); err != nil {
 				return err
 			}
-			if err := campaign.Rest(ctx, time.Duration(rng.IntN(1500))*time.Millisecond); err != nil {
+			if err := pause.For(ctx, time.Duration(rng.IntN(1500))*time.Millisecond); err != nil {
 				return err
 			}
 		}
@@ -142,7 +143,7 @@ func cut(ctx context.Context, way *proxy.Proxy, away time.Duration) error {
 	if err := way.Disturb(proxy.Cut); err != nil {
 		return err
 	}
-	if err := campaign.Rest(ctx, away); err != nil {
+	if err := pause.For(ctx, away); err != nil {
 		return err
 	}
 	return way.Restore(ctx, proxy.Cut)

@@ -48,17 +48,12 @@ func TestARabbitMQThatIsAway(t *testing.T) {
 	p.connect()
 	status := &shadow.Status{}
 	stop := (&far{awayFlow, rabbitmq.Adapter(), brokers.Config{URL: own.URL}}).watch(ctx, t, status)
-	await := func(what string, is func() bool) {
-		t.Helper()
-		if err := wait(ctx, is); err != nil {
-			t.Fatalf("not %s: %v", what, err)
-		}
-	}
+	await := awaiting(ctx, t)
 	await("armed", status.Armed.Load)
 	f := status.Flows()[0]
 	p.send("orders", "open")
 	p.send("orders", "lost")
-	p.chains(0, 50)
+	chains(p.send, 0, 50)
 	await("all read and judged", func() bool { return f.Messages.Load() >= 102 && f.Open.Load() == 2 })
 	if err := own.Stop(); err != nil {
 		t.Fatal(err)
@@ -70,7 +65,7 @@ func TestARabbitMQThatIsAway(t *testing.T) {
 	p.connect()
 	await("reading again", func() bool { return f.Gaps.Load() >= 2 && status.Tappers()[0].Behind(time.Now()) < 3*time.Second })
 	p.send("payments", "open")
-	p.chains(50, 50)
+	chains(p.send, 50, 50)
 	await("judged", func() bool { return f.Open.Load() == 0 && f.Messages.Load() >= 203 })
 	got := stop()
 	if got.Findings > 0 || got.Chains.Pass != 101 || got.Chains.Unknown != 1 {
@@ -159,10 +154,20 @@ func (p *producer) send(exchange, order string) {
 	}
 }
 
-func (p *producer) chains(from, n int) {
-	p.t.Helper()
+// chains sends whole chains, numbered from a number on.
+func chains(send func(to, order string), from, n int) {
 	for i := from; i < from+n; i++ {
-		p.send("orders", fmt.Sprintf("o-%d", i))
-		p.send("payments", fmt.Sprintf("o-%d", i))
+		send("orders", fmt.Sprintf("o-%d", i))
+		send("payments", fmt.Sprintf("o-%d", i))
+	}
+}
+
+// awaiting fails the test where something does not come about before ctx ends.
+func awaiting(ctx context.Context, t *testing.T) func(what string, is func() bool) {
+	return func(what string, is func() bool) {
+		t.Helper()
+		if err := wait(ctx, is); err != nil {
+			t.Fatalf("not %s: %v", what, err)
+		}
 	}
 }

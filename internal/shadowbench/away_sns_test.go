@@ -55,23 +55,18 @@ func TestAnSNSThatIsAway(t *testing.T) {
 	status := &shadow.Status{}
 	cfg := brokers.Config{URL: "aws://eu-west-1", Endpoint: strings.Replace(own.URL, at.Host, way.Address(), 1), Username: "test", Password: "test"}
 	stop := (&far{awaySNS, aws.Adapter(), cfg}).watch(ctx, t, status)
-	await := func(what string, is func() bool) {
-		t.Helper()
-		if err := wait(ctx, is); err != nil {
-			t.Fatalf("not %s: %v", what, err)
-		}
-	}
+	await := awaiting(ctx, t)
 	await("armed", status.Armed.Load)
 	f := status.Flows()[0]
 	p.send("orders", "open")
-	p.chains(0, 50)
+	chains(p.send, 0, 50)
 	await("all read and judged", func() bool { return f.Messages.Load() >= 101 && f.Open.Load() == 1 })
 	if err := way.Disturb(proxy.Cut); err != nil {
 		t.Fatal(err)
 	}
-	p.chains(50, 25)
+	chains(p.send, 50, 25)
 	await("behind", func() bool { return status.Tappers()[0].Behind(time.Now()) > *away })
-	p.chains(75, 25)
+	chains(p.send, 75, 25)
 	if err := way.Restore(ctx, proxy.Cut); err != nil {
 		t.Fatal(err)
 	}
@@ -109,13 +104,5 @@ func (p *topics) send(topic, order string) {
 	in := &sns.PublishInput{TopicArn: p.arn[topic], Message: awssdk.String(fmt.Sprintf(`{"order":%q}`, order))}
 	if _, err := p.client.Publish(p.t.Context(), in); err != nil {
 		p.t.Fatal(err)
-	}
-}
-
-func (p *topics) chains(from, n int) {
-	p.t.Helper()
-	for i := from; i < from+n; i++ {
-		p.send("orders", fmt.Sprintf("o-%d", i))
-		p.send("payments", fmt.Sprintf("o-%d", i))
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/flowcheck/flowcheck/internal/ports"
 )
 
 func TestKafkaComesBackAfterACrash(t *testing.T) {
@@ -197,7 +199,7 @@ func never(context.Context) error { return fmt.Errorf("never ready") }
 
 func TestFreePortsAreFreeAndDifferent(t *testing.T) {
 	const n = 800 // enough that a few numbers are drawn twice
-	ports, err := freePorts(t.Context(), n)
+	ports, err := ports.Free(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+
+	"github.com/flowcheck/flowcheck/internal/ports"
 )
 
 // ElasticMQVersion is the ElasticMQ that is started, from Maven Central.
@@ -22,7 +24,7 @@ messages-storage { enabled = false }
 // StartElasticMQ starts ElasticMQ, an emulator of SQS with strict limits that keeps everything in memory. Any
 // credentials are good.
 func StartElasticMQ(ctx context.Context, o Options) (*Broker, error) {
-	ports, err := freePorts(ctx, 1)
+	ports, err := ports.Free(ctx, 1)
 	if err != nil {
 		return nil, fmt.Errorf("start elasticmq: %w", err)
 	}

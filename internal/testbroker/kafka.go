@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+
+	"github.com/flowcheck/flowcheck/internal/ports"
 )
 
 // KafkaVersion is the Apache Kafka that is started.
@@ -57,7 +59,7 @@ type kafkaExtra struct {
 func startKafka(ctx context.Context, o Options, extra kafkaExtra) (*Broker, error) {
 	jars := filepath.Join(KafkaJars(o.home()), "*")
 	systems := max(1, o.Systems)
-	ports, err := freePorts(ctx, 4+2*systems)
+	ports, err := ports.Free(ctx, 4+2*systems)
 	if err != nil {
 		return nil, fmt.Errorf("start kafka: %w", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+
+	"github.com/flowcheck/flowcheck/internal/ports"
 )
 
 // MariaDBServer is the server as Debian's package mariadb-server-core has it.
@@ -23,7 +25,7 @@ func StartMariaDB(ctx context.Context, o Options) (*Broker, error) {
 }
 
 func startMariaDB(ctx context.Context, o Options) (*Broker, error) {
-	ports, err := freePorts(ctx, 1)
+	ports, err := ports.Free(ctx, 1)
 	if err != nil {
 		return nil, err
 	}

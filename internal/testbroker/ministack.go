@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+
+	"github.com/flowcheck/flowcheck/internal/ports"
 )
 
 // MinistackVersion is the ministack that is started, from PyPI.
@@ -16,7 +18,7 @@ func MinistackVenv(home string) string { return filepath.Join(home, "ministack-"
 // StartMinistack starts ministack, an emulator of SNS and SQS that keeps everything in memory. Any credentials are
 // good. Its URL is the endpoint of every service.
 func StartMinistack(ctx context.Context, o Options) (*Broker, error) {
-	ports, err := freePorts(ctx, 1)
+	ports, err := ports.Free(ctx, 1)
 	if err != nil {
 		return nil, fmt.Errorf("start ministack: %w", err)
 	}

@@ -1,41 +1,50 @@
 package testbroker
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
+	"io"
 	"net"
 	"testing"
-)
 
-// freePorts finds n different ports that nobody listens on. They are taken from below the range that systems hand
-// out for outgoing connections, so that a broker that is down for a while finds its ports free again.
-func freePorts(ctx context.Context, n int) ([]int, error) {
-	const lowest, highest = 15000, 32000
-	var ports []int
-	for range 100 + 10*n {
-		if len(ports) == n {
-			return ports, nil
-		}
-		port := lowest + rand.IntN(highest-lowest)
-		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", address(port))
-		if err != nil {
-			continue
-		}
-		defer l.Close() // open until all are found, so that none is found twice
-		ports = append(ports, port)
-	}
-	return nil, errors.Join(ctx.Err(), fmt.Errorf("no %d free ports between %d and %d", n, lowest, highest))
-}
+	"github.com/flowcheck/flowcheck/internal/ports"
+)
 
 // FreePort finds a port of 127.0.0.1 for what a test starts by itself.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	ports, err := freePorts(t.Context(), 1)
+	free, err := ports.Free(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ports[0]
+	return free[0]
+}
+
+// FreeAddress is a FreePort as host:port.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	return fmt.Sprintf("127.0.0.1:%d", FreePort(t))
+}
+
+// Echo answers each connection with what it is sent, until the test ends, and
+// returns its address: it stands for a broker that a proxy is before.
+func Echo(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it ends with the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				_, _ = io.Copy(conn, conn)
+				_ = conn.Close()
+			}()
+		}
+	}()
+	return listener.Addr().String()
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"github.com/flowcheck/flowcheck/internal/ports"
 )
 
 // PostgresVersions matches the folders in which Debian keeps the servers, one for
@@ -41,7 +43,7 @@ func startPostgres(ctx context.Context, o Options) (*Broker, error) {
 	if bin == "" {
 		return nil, fmt.Errorf("no server in %s", PostgresVersions)
 	}
-	ports, err := freePorts(ctx, 1)
+	ports, err := ports.Free(ctx, 1)
 	if err != nil {
 		return nil, err
 	}

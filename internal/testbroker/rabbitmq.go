@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+
+	"github.com/flowcheck/flowcheck/internal/ports"
 )
 
 // RabbitMQServer is where Debian's package keeps the start script that does not switch the user.
@@ -42,7 +44,7 @@ type rabbitExtra struct {
 }
 
 func startRabbitMQ(ctx context.Context, o Options, extra rabbitExtra) (*Broker, error) {
-	free, err := freePorts(ctx, 5)
+	free, err := ports.Free(ctx, 5)
 	if err != nil {
 		return nil, fmt.Errorf("start rabbitmq: %w", err)
 	}

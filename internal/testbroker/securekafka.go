@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/flowcheck/flowcheck/internal/ports"
 )
 
 // SecureKafka is a Kafka that wants logins and grants rights. Broker.URL is its
@@ -64,7 +66,7 @@ func OwnSecureKafka(t testing.TB) *SecureKafka {
 	s.CA.Issue("wrong", Certificate{Host: "elsewhere.example"})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	ports, err := freePorts(ctx, 4)
+	ports, err := ports.Free(ctx, 4)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/flowcheck/flowcheck/internal/ports"
 )
 
 // SecureRabbitMQ is a RabbitMQ with TLS, logins by certificate, and logins by
@@ -54,7 +56,7 @@ func OwnSecureRabbitMQ(t testing.TB) *SecureRabbitMQ {
 	cert, key := s.CA.Issue("broker", Certificate{})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	ports, err := freePorts(ctx, 2)
+	ports, err := ports.Free(ctx, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flowcheck/flowcheck/internal/campaign"
+	"github.com/flowcheck/flowcheck/internal/pause"
 )
 
 // sentinels are chains at the end of a backlog that are told of.
@@ -45,7 +46,7 @@ func bench(ctx context.Context, o options, n int) error {
 	if err := t.all[0].armed(ctx); err != nil {
 		return err
 	}
-	if err := campaign.Rest(ctx, 3*time.Second); err != nil {
+	if err := pause.For(ctx, 3*time.Second); err != nil {
 		return err
 	}
 	if err := t.all[0].leave(); err != nil {

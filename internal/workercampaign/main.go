@@ -20,7 +20,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/flowcheck/flowcheck/internal/campaign"
+	"github.com/flowcheck/flowcheck/internal/pause"
 	"github.com/flowcheck/flowcheck/internal/testbroker"
 )
 
@@ -101,7 +101,7 @@ func share(ctx context.Context, o options, workers int) error {
 		}
 	}
 	// A chain of the first seconds may have begun before the taps did.
-	if err := campaign.Rest(ctx, 3*time.Second); err != nil {
+	if err := pause.For(ctx, 3*time.Second); err != nil {
 		return err
 	}
 	loading, end := context.WithCancel(ctx)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/flowcheck/flowcheck/internal/campaign"
+	"github.com/flowcheck/flowcheck/internal/pause"
 )
 
 // process is a flowcheck.
@@ -114,7 +115,7 @@ func (t *team) alive(n int) *process {
 // disturb kills a worker, has one join and one leave while the load runs.
 func (t *team) disturb(ctx context.Context, length time.Duration) error {
 	for step := range 4 {
-		if err := campaign.Rest(ctx, length/4); err != nil {
+		if err := pause.For(ctx, length/4); err != nil {
 			return err
 		}
 		var err error

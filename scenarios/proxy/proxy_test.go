@@ -6,31 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flowcheck/flowcheck/internal/testbroker"
 	"github.com/flowcheck/flowcheck/scenarios/proxy"
 )
-
-// echo answers with what it is sent.
-func echo(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				_, _ = io.Copy(conn, conn)
-				conn.Close()
-			}()
-		}
-	}()
-	return listener.Addr().String()
-}
 
 // ask sends a byte and waits that long for the answer.
 func ask(addr string, wait time.Duration) (time.Duration, error) {
@@ -51,7 +29,7 @@ func ask(addr string, wait time.Duration) (time.Duration, error) {
 }
 
 func TestFaults(t *testing.T) {
-	p, err := proxy.Start("127.0.0.1:0", echo(t))
+	p, err := proxy.Start("127.0.0.1:0", testbroker.Echo(t))
 	if err != nil {
 		t.Fatal(err)
 	}
