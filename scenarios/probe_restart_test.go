@@ -1,12 +1,12 @@
 package scenarios_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -38,19 +38,20 @@ func TestRestart(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			var mu sync.Mutex
-			held := map[any]chan struct{}{} // messages that the system works on while it is restarted
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			holds := c.forgets || c.doubles
+			underWay := make(chan struct{}) // the system works on paid until it is restarted after it, which is the third time
 			restarted := atomic.Int64{}
 			hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 				if q.Header.Get("authorization") != "secret" || q.Method != http.MethodPost {
 					t.Errorf("%s %v", q.Method, q.Header)
 				}
-				restarted.Add(1)
-				mu.Lock()
-				defer mu.Unlock()
-				for id, done := range held {
-					close(done)
-					delete(held, id)
+				if restarted.Add(1) == 3 && holds {
+					select {
+					case underWay <- struct{}{}:
+					case <-ctx.Done():
+					}
 				}
 				w.WriteHeader(c.status)
 			}))
@@ -58,15 +59,13 @@ func TestRestart(t *testing.T) {
 			r := newRig(t, strings.Replace(restartable(hook.URL), "correlate:", "timeout: 1s\nsettle: 50ms\ncorrelate:", 1), memory.Options{})
 			// Of the try that restarts after paid, the work on paid waits for the restart.
 			result, _ := r.runWith(func(from string, b body) []out {
-				id := b["id"]
-				if from != "b" || (!c.forgets && !c.doubles) || !r.tryIs(id, "after paid") {
+				if from != "b" || !holds || !r.tryIs(b["id"], "after paid") {
 					return []out{{after: 100 * time.Millisecond, body: b}} // so that it can be disturbed
 				}
-				done := make(chan struct{})
-				mu.Lock()
-				held[id] = done
-				mu.Unlock()
-				<-done
+				select {
+				case <-underWay:
+				case <-ctx.Done():
+				}
 				if c.forgets {
 					return nil
 				}
@@ -80,7 +79,7 @@ func TestRestart(t *testing.T) {
 				t.Errorf("restarted %d times", restarted.Load())
 			}
 			kind := map[bool]string{true: "missing packed", false: "duplicate packed"}[c.forgets]
-			if fails := c.forgets || c.doubles; fails && !strings.Contains(kinds(result), kind) {
+			if holds && !strings.Contains(kinds(result), kind) {
 				t.Errorf("findings %s", kinds(result))
 			}
 			if strings.Contains(strings.Join(result.Warnings, "")+unknowns(result), "secret") {
