@@ -65,7 +65,7 @@ func TestTable(t *testing.T) {
 		{"found by another probe", []result{of("lost-update", "profiles", report, 1)}, 1, "**missed**"},
 		{"unknown", []result{of("no-dedup", "billing", report, 3)}, 1, "**missed**"},
 		{"the flow has the bug", []result{of("no-dedup", "order", report, 1)}, 0, "0 false alarms"},
-		{"the flow has it not", []result{of("no-dedup", "mail", report, 1)}, 1, "mail, bug no-dedup, round 1: s / duplicate: fail"},
+		{"the flow has it not", []result{of("no-dedup", "mail", report, 1)}, 1, "mail, bug no-dedup, round 1, found by duplicate (duplicate, not-idempotent): s / duplicate: fail"},
 		{"the shop has none", []result{of("", "mail", report, 1)}, 1, "1 false alarms"},
 		{"sound", []result{of("", "mail", sound, 0)}, 0, "1 runs with 2 verdicts, 0 false alarms"},
 	} {

@@ -197,9 +197,12 @@ func falseAlarms(results []result) []string {
 		if r.Error != "" {
 			all = append(all, where+": "+r.Error)
 		}
+		if by := foundBy(r); by != "" {
+			where += ", found by " + by
+		}
 		for _, name := range slices.Sorted(maps.Keys(r.Verdicts)) {
 			if v := r.Verdicts[name]; v != "pass" && v != "off" {
-				all = append(all, fmt.Sprintf("%s: %s: %s %v", where, name, v, r.Kinds))
+				all = append(all, fmt.Sprintf("%s: %s: %s", where, name, v))
 			}
 		}
 	}
