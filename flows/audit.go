@@ -77,7 +77,8 @@ type Audit struct {
 	attempts  map[string]*attempt       // by the id of their instance
 	tries     []*attempt                // in the order of their marks, without the scenarios' own
 	skips     []*message.ProbeMark
-	ours      map[Evidence]bool // what probes sent beyond triggers
+	ours      map[Evidence]bool   // what probes sent beyond triggers
+	after     map[Evidence]string // of messages that came when all that was tried in their chain was over: see noteAfter
 	keep      keeper
 	letters   []*letter
 	poisons   map[correlate.ID]*attempt // by the ids that a broken trigger should have
@@ -103,7 +104,7 @@ type gapRef struct{ channel, index int }
 func NewAudit(f *Flow, cfg AuditConfig) *Audit {
 	a := &Audit{
 		flow: f, cfg: cfg,
-		byID: map[correlate.ID][]*scenarioRun{}, byMark: map[string][]*scenarioRun{}, attempts: map[string]*attempt{}, ours: map[Evidence]bool{}, strays: map[uint64]bool{}, touched: map[gapRef]bool{},
+		byID: map[correlate.ID][]*scenarioRun{}, byMark: map[string][]*scenarioRun{}, attempts: map[string]*attempt{}, ours: map[Evidence]bool{}, after: map[Evidence]string{}, strays: map[uint64]bool{}, touched: map[gapRef]bool{},
 		horizon: correlate.NewHorizon(len(f.Channels), correlate.InstantOf(cfg.Started)),
 		judge:   judge{flow: f, want: -1},
 		read:    readings{channels: make([][]lately, len(f.Channels))},

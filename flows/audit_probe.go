@@ -20,6 +20,8 @@ type attempt struct {
 	sends []*message.ProbeMark
 	did   []Deed
 	end   *message.ProbeMark // nil while it is not over
+	// endedAt is when it was over; Never while it is not.
+	endedAt correlate.Instant
 	// effects are those of its chains, once they are done.
 	effects  []effect
 	unknowns []string
@@ -73,7 +75,7 @@ func (a *Audit) addProbe(m *message.Mark) {
 		}
 	case message.ProbeEnd:
 		if t != nil {
-			t.end = p
+			t.end, t.endedAt = p, correlate.InstantOf(m.Seen)
 		}
 	}
 	a.allStir = true
@@ -83,7 +85,7 @@ func (a *Audit) beginTry(m *message.Mark) {
 	s := a.newRun(m)
 	t := a.attempts[m.ID]
 	if t == nil {
-		t = &attempt{id: m.ID, probe: m.Probe}
+		t = &attempt{id: m.ID, probe: m.Probe, endedAt: correlate.Never}
 		a.attempts[m.ID] = t
 		a.tries = append(a.tries, t)
 	}
@@ -216,6 +218,7 @@ func (a *Audit) concludeChain(c *correlate.Chain, v *Verdict, mine []*scenarioRu
 			}
 		}
 	}
+	a.noteAfter(c, attempts, own)
 	for i := range c.Entries {
 		e := &c.Entries[i]
 		if extra, mine := own[e.Seq]; extra || mine && reordered(attempts) {

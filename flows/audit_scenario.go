@@ -31,7 +31,7 @@ func (a *Audit) addScenario(m *message.Mark) {
 	}
 	t := a.attempts[m.ID]
 	if t == nil {
-		t = &attempt{id: m.ID, probe: &message.ProbeMark{}}
+		t = &attempt{id: m.ID, probe: &message.ProbeMark{}, endedAt: correlate.Never}
 		a.attempts[m.ID] = t
 	}
 	t.runs = append(t.runs, s)
@@ -195,6 +195,7 @@ func (a *Audit) reportScenarios() {
 	for i, own := range firsts {
 		a.reportProbes(own, &a.result.Scenarios[i])
 	}
+	a.tellAfter()
 }
 
 // unfound says that the trigger came into no chain, or was not sent.

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -86,6 +88,37 @@ func TestRestart(t *testing.T) {
 				t.Error("a secret is told")
 			}
 		})
+	}
+}
+
+// What a restart has the system do again of a chain that is long over is told with the
+// restart that it came by. The clock is the real one: the hook is a call.
+func TestRestartThatTouchesAnother(t *testing.T) {
+	t.Parallel()
+	var r *rig
+	first := make(chan body, 100) // on a, the scenario's own before all
+	var restarted atomic.Int64
+	hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if restarted.Add(1) == 1 {
+			r.emit("b", <-first)
+		}
+	}))
+	defer hook.Close()
+	r = newRig(t, strings.Replace(restartable(hook.URL), "correlate:", "timeout: 1s\nsettle: 50ms\ncorrelate:", 1), memory.Options{})
+	result, _ := r.runWith(func(from string, b body) []out {
+		if from == "a" {
+			first <- b
+		}
+		return []out{{after: 100 * time.Millisecond, body: b}}
+	})
+	tell(t, result)
+	at := slices.IndexFunc(result.Findings, func(f flows.Finding) bool { return f.Kind == flows.Duplicate && f.Step == "paid" })
+	if at < 0 {
+		t.Fatalf("findings %s", kinds(result))
+	}
+	told := regexp.MustCompile(`; it came \d\S+s after what was tried here was over, during the probe restart, while the trigger was sent of "\w`)
+	if got := result.Findings[at].Actual; !told.MatchString(got) {
+		t.Errorf("%q", got)
 	}
 }
 
