@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -39,6 +40,34 @@ func writeChanges(w io.Writer, mode string, before, after []result) (changed int
 	named.write(w, "bugs changed in the flow that must find them")
 	chance.write(w, "verdicts changed in flows that a bug touches")
 	return len(sound.list) + len(named.list)
+}
+
+// compare holds the results of one file against those of another, and fails where a
+// verdict changed that must not: two plain runs show what changes by chance.
+func compare(w io.Writer, was, is string) error {
+	before, beforeErr := ofOneMode(was)
+	after, afterErr := ofOneMode(is)
+	if err := errors.Join(beforeErr, afterErr); err != nil {
+		return err
+	}
+	if changed := writeChanges(w, is, before, after); changed > 0 {
+		return fmt.Errorf("%d verdicts changed that must not", changed)
+	}
+	return nil
+}
+
+// ofOneMode reads a file that has the results of one mode alone.
+func ofOneMode(file string) ([]result, error) {
+	all, err := readResults(file)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(all) == 0:
+		return nil, fmt.Errorf("%s: no results: matrix run makes them", file)
+	case slices.ContainsFunc(all, func(r result) bool { return r.Mode != all[0].Mode }):
+		return nil, fmt.Errorf("%s has results of several modes: which are to be compared?", file)
+	}
+	return all, nil
 }
 
 // changes are what was compared, and what of it was not the same.

@@ -5,6 +5,7 @@
 //	matrix run [-shard 1/3] [-results FILE]    runs what the file does not have yet
 //	matrix table FILE…                         prints what was found, missed and falsely accused
 //	matrix table -markdown DOC FILE…           the same into a document, after its mark
+//	matrix compare BEFORE AFTER                prints which verdicts two runs have otherwise
 //
 // The way of the data: cells (a shop and a flow) → flowcheck run → results, a line of
 // JSON each → table. As many cells are tried side by side as Kafka has listeners for
@@ -47,8 +48,10 @@ func command(ctx context.Context, args []string) error {
 		return writeDocument(args[2], args[3:])
 	case len(args) > 1 && args[0] == "table":
 		return printTable(os.Stdout, args[1:])
+	case len(args) == 3 && args[0] == "compare":
+		return compare(os.Stdout, args[1], args[2])
 	default:
-		return errors.New("usage: matrix run [flags], or matrix table [-markdown DOC] FILE…")
+		return errors.New("usage: matrix run [flags], matrix table [-markdown DOC] FILE…, or matrix compare BEFORE AFTER")
 	}
 }
 

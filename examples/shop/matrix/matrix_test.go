@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -132,6 +133,31 @@ func TestDocument(t *testing.T) {
 	}
 	if err := command(t.Context(), []string{"table", "-markdown", results, results}); err == nil || !strings.Contains(err.Error(), "has no line") {
 		t.Error(err)
+	}
+}
+
+// Two runs of one mode are compared, by file.
+func TestCompare(t *testing.T) {
+	dir := t.TempDir()
+	line := `{"mode":"%s","bug":"","flow":"mail","round":1,"began":"2026-11-22T10:00:00Z","took":60,"rounds":5,"verdicts":{"s":"%s"}}` + "\n"
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	pass, fail := write("pass", fmt.Sprintf(line, plain, "pass")), write("fail", fmt.Sprintf(line, plain, "fail"))
+	two, none := write("two", fmt.Sprintf(line+line, plain, "pass", "loaded", "fail")), write("none", "")
+	for _, c := range []struct{ before, after, want string }{
+		{pass, pass, "<nil>"},
+		{pass, fail, "1 verdicts changed that must not"},
+		{pass, two, "several modes"},
+		{none, pass, "no results"},
+	} {
+		if err := fmt.Sprint(command(t.Context(), []string{"compare", c.before, c.after})); !strings.Contains(err, c.want) {
+			t.Errorf("%s and %s: %s, want %s", c.before, c.after, err, c.want)
+		}
 	}
 }
 

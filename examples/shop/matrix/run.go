@@ -119,9 +119,17 @@ func (w *work) next() (c cell, ok bool) {
 	return c, true
 }
 
+// openings is how often a shop is opened for a cell until that works: brokers that
+// have much else to do may let a call time out.
+const openings = 3
+
 // do tries a cell and writes down what came of it.
 func (w *work) do(ctx context.Context, e *environment, c cell) error {
 	r, err := e.open(ctx, c)
+	for n := 1; err != nil && n < openings && ctx.Err() == nil; n++ {
+		fmt.Fprintf(os.Stderr, "matrix: %s on %s is opened again: %v\n", c.Flow, nameOf(c.Bug), err)
+		r, err = e.open(ctx, c)
+	}
 	if err != nil {
 		return err
 	}
