@@ -30,7 +30,7 @@ func (a *Audit) noteAfter(c *correlate.Chain, attempts []*attempt, own map[uint6
 		}
 		text := fmt.Sprintf("it came %v after what was tried here was over", e.Seen.Sub(over).Round(time.Millisecond))
 		if t := a.disturbing(e.Seen); t != nil {
-			text += fmt.Sprintf(", during the probe %s of %q", t.label(), t.runs[0].label())
+			text += fmt.Sprintf(", during the probe %s of %q (%s)", t.probe.Kind, t.runs[0].label(), t.probe.Try)
 		}
 		a.after[Evidence{a.flow.Channels[e.Channel].Name, e.Position}] = text
 	}

@@ -116,7 +116,7 @@ func TestRestartThatTouchesAnother(t *testing.T) {
 	if at < 0 {
 		t.Fatalf("findings %s", kinds(result))
 	}
-	told := regexp.MustCompile(`; it came \d\S+s after what was tried here was over, during the probe restart, while the trigger was sent of "\w`)
+	told := regexp.MustCompile(`; it came \d\S+s after what was tried here was over, during the probe restart of "through" \(while the trigger was sent\)$`)
 	if got := result.Findings[at].Actual; !told.MatchString(got) {
 		t.Errorf("%q", got)
 	}
