@@ -19,13 +19,20 @@ type try struct {
 	alone       bool   // nothing else may run beside it, but its company
 	twice       string // what it is to send each trigger again at once; "": it does not
 	// vary makes the i-th trigger as it is sent again; nil: as it was.
-	vary     func(in *instance, i int) (flows.Trigger, error)
-	acts     []act  // what is left to do, in this order
-	all      []act  // what there was to do
-	missed   string // why it came too late to do its work
-	anew     bool   // it is made once more
-	again    int    // how often the same was tried before
-	busy     bool   // one of them is under way
+	vary   func(in *instance, i int) (flows.Trigger, error)
+	acts   []act  // what is left to do, in this order
+	all    []act  // what there was to do
+	missed string // why it came too late to do its work
+	anew   bool   // it is made once more
+	again  int    // how often the same was tried before
+	// overBy is how long after its trigger began to be sent the last of the chain was
+	// seen, where that was too early for the try's work.
+	overBy time.Duration
+	// byClock, if not nil, is done in place of the act where the try goes by the clock.
+	byClock  func(ctx context.Context, s *sending) error
+	clocked  bool      // it went by the clock,
+	acted    time.Time // and acted then
+	busy     bool      // one of them is under way
 	grace    time.Duration
 	after    string // the step after which its acts are due
 	resends  string // with it, the step that is sent again; "": the trigger is
@@ -163,6 +170,9 @@ func (r *runner) actAtEnd(ctx context.Context, in *instance) bool {
 // act does the next thing that a try has to do.
 func (r *runner) act(ctx context.Context, in *instance) {
 	if in.try.missed = r.tooLate(in); in.try.missed != "" {
+		if last := in.wait.Last; last.Known() && r.chainIsOver(in) {
+			in.try.overBy = last.Time().Sub(in.begun)
+		}
 		in.try.acts = nil
 		return
 	}
@@ -215,6 +225,9 @@ func (r *runner) over(in *instance) error {
 	if in.try == nil {
 		return r.begin(in)
 	}
+	if in.try.clocked && in.err == nil {
+		in.try.missed = r.actedTooLate(in)
+	}
 	in.try.anew = r.triesAgain(in)
 	if err := r.end(in); err != nil {
 		return err
@@ -222,7 +235,7 @@ func (r *runner) over(in *instance) error {
 	of := in.of
 	of.open--
 	if in.try.anew {
-		r.spawn(of, in.try.copied())
+		r.spawn(of, r.another(in.try))
 	}
 	if err := r.leaveOut(in); err != nil {
 		return err

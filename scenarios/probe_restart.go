@@ -29,6 +29,7 @@ func (r *runner) restarts(of *instance) ([]*try, string) {
 	for _, step := range steps[:max(0, len(steps)-1)] {
 		tries = append(tries, &try{
 			name: "after " + step, after: step, acts: []act{{afterStep, r.restart(hook, "the system was restarted once "+step+" had come")}},
+			byClock: r.restart(hook, "the system was restarted when "+step+" was due"),
 		})
 	}
 	for _, t := range tries {

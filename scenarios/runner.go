@@ -65,6 +65,7 @@ type instance struct {
 	// effects is how many a scenario had that its tries are compared with.
 	effects int
 
+	begun   time.Time // to be sent
 	sent    bool
 	fresh   bool        // not looked at since
 	call    *flows.Call // what it begins with, where that is no message
@@ -218,6 +219,7 @@ func (r *runner) start(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrTrigger, err)
 		}
+		in.begun = r.cfg.Now()
 		publish := func() { r.publish(ctx, in, triggers) }
 		marks := in.marks(triggers, r.cfg.Now(), "")
 		if in.try != nil {

@@ -33,10 +33,13 @@ func (g *together) disturb(do func() (string, error)) (string, error) {
 
 // key names what the try does: tries with the same key may run side by side. A
 // broken trigger is kept apart from those of other scenarios, since what it holds up
-// might be theirs.
+// might be theirs; what goes by the clock, from what waits for its moment.
 func (t *try) key() string {
 	if t.poison != "" {
 		return t.probe + ", " + t.name + ", " + t.scenario
+	}
+	if t.clocked {
+		return t.probe + ", " + t.name + ", by the clock"
 	}
 	return t.probe + ", " + t.name
 }
