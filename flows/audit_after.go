@@ -39,8 +39,7 @@ func (a *Audit) noteAfter(c *correlate.Chain, attempts []*attempt, own map[uint6
 // disturbing is the try of restart or cut that was under way at the instant; nil for none.
 func (a *Audit) disturbing(at correlate.Instant) *attempt {
 	for _, t := range a.tries {
-		disturbs := t.probe.Kind == "restart" || t.probe.Kind == "cut"
-		if disturbs && correlate.InstantOf(t.runs[0].mark.Seen) <= at && (!t.endedAt.Known() || at <= t.endedAt) {
+		if t.disturbs() && correlate.InstantOf(t.runs[0].mark.Seen) <= at && (!t.endedAt.Known() || at <= t.endedAt) {
 			return t
 		}
 	}

@@ -33,6 +33,9 @@ type attempt struct {
 // plain reports whether nothing was done to the attempt but to send its trigger.
 func (t *attempt) plain() bool { return t.probe.Kind == "" }
 
+// disturbs reports whether the attempt does something to the system itself.
+func (t *attempt) disturbs() bool { return t.probe.Kind == "restart" || t.probe.Kind == "cut" }
+
 // replayed reports whether its dead letters were replayed: from then on the chain
 // is judged as if it had never had them.
 func (t *attempt) replayed() bool {

@@ -275,7 +275,7 @@ func (p *probeReport) difference(t *attempt, d *difference) (Finding, bool) {
 		Actual:   times(d.count),
 	}
 	did := t.summary()
-	disturbed := t.probe.Kind == "restart" || t.probe.Kind == "cut"
+	disturbed := t.disturbs()
 	switch {
 	case d.fewer && disturbed:
 		f.Kind, f.Evidence = Missing, nil

@@ -101,7 +101,7 @@ func TestPublisherUnderWayIsWaitedFor(t *testing.T) {
 		r := newRig(t, chain, memory.Options{})
 		over := false
 		r.cfg.Publishers[0] = hook{r.cfg.Publishers[0], func() error {
-			pause(context.Background(), 3*time.Second)
+			rest(context.Background(), 3*time.Second)
 			over = true
 			return nil
 		}}

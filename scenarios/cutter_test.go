@@ -57,7 +57,7 @@ func reached(t *testing.T, at string, want bool) bool {
 		if err := reach(ctx, at); (err == nil) == want {
 			return true
 		}
-		if !pause(ctx, 10*time.Millisecond) {
+		if !rest(ctx, 10*time.Millisecond) {
 			return false
 		}
 	}

@@ -62,7 +62,7 @@ func TestCut(t *testing.T) {
 					} else if !c.again {
 						return nil
 					}
-					if !pause(t.Context(), 20*time.Millisecond) {
+					if !rest(t.Context(), 20*time.Millisecond) {
 						return nil
 					}
 				}

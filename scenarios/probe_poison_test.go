@@ -144,7 +144,7 @@ func TestPoisonThatHoldsUp(t *testing.T) {
 				var held atomic.Int64
 				r.broken = func(ctx context.Context, _ string, m message.Message) {
 					held.Add(1)
-					if pause(ctx, c.pause) {
+					if rest(ctx, c.pause) {
 						r.bury(m, reason)
 					}
 				}

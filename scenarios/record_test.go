@@ -63,7 +63,7 @@ func TestRecord(t *testing.T) {
 				if last.Mark == nil || last.Mark.Kind != message.MarkEnd || !last.Mark.Seen.Equal(began.Add(10*time.Second)) {
 					t.Errorf("the end is %+v", last)
 				}
-				pause(t.Context(), time.Second) // let the timers of this test end
+				rest(t.Context(), time.Second) // let the timers of this test end
 			})
 		})
 	}

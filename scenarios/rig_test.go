@@ -25,6 +25,7 @@ import (
 	"github.com/flowcheck/flowcheck/brokers"
 	"github.com/flowcheck/flowcheck/brokers/memory"
 	"github.com/flowcheck/flowcheck/flows"
+	"github.com/flowcheck/flowcheck/internal/pause"
 	"github.com/flowcheck/flowcheck/message"
 	"github.com/flowcheck/flowcheck/scenarios"
 )
@@ -223,7 +224,7 @@ func (r *rig) handle(ctx context.Context, s service, e message.Event, to string)
 		return ctx.Err() == nil
 	}
 	for _, o := range s(e.Observation.Channel, b) {
-		if !pause(ctx, o.after) {
+		if !rest(ctx, o.after) {
 			return false
 		}
 		r.emit(cmp.Or(o.to, to), o.body)
@@ -258,19 +259,12 @@ func (r *rig) must(err error) {
 	}
 }
 
-// pause waits, unless ctx ends placed: then it returns false.
-func pause(ctx context.Context, d time.Duration) bool {
+// rest waits, unless ctx ends first: then it returns false.
+func rest(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return pause.For(ctx, d) == nil
 }
 
 // run runs the scenarios, and fails the test on an error.

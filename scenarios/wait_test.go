@@ -293,7 +293,7 @@ func TestLagIsLearntLate(t *testing.T) {
 		r.cfg.Parallel = 2
 		r.shift(-10*time.Second, 0)
 		r.cfg.Publishers[0] = hook{r.cfg.Publishers[0], func() error {
-			pause(t.Context(), 20*time.Second)
+			rest(t.Context(), 20*time.Second)
 			r.emit("b", body{"id": "foreign"}) // so that the deadline goes by the brokers' time
 			return nil
 		}}
@@ -321,7 +321,7 @@ type slowPublisher struct {
 }
 
 func (p slowPublisher) Publish(ctx context.Context, ch brokers.Channel, m brokers.Outgoing) (brokers.Receipt, error) {
-	if !pause(ctx, p.after) {
+	if !rest(ctx, p.after) {
 		return brokers.Receipt{}, ctx.Err()
 	}
 	return p.Publisher.Publish(ctx, ch, m)

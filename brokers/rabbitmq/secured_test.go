@@ -101,35 +101,15 @@ func (s *secured) front(cert, key string) string {
 	s.must(err)
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
 	s.must(err)
-	s.Cleanup(func() { _ = listener.Close() })
 	upstream := strings.TrimSuffix(strings.TrimPrefix(s.own.URL, "amqp://guest:guest@"), "/")
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go forward(conn, upstream)
-		}
-	}()
-	return listener.Addr().String()
+	return testbroker.Serve(s, listener, func(conn net.Conn) { forward(conn, upstream) })
 }
 
 // deaf takes connections and never says a word.
 func (s *secured) deaf() string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	s.must(err)
-	s.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() { _, _ = io.Copy(io.Discard, conn) }()
-		}
-	}()
-	return listener.Addr().String()
+	return testbroker.Serve(s, listener, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
 }
 
 // refusals: each is named, with the way out.

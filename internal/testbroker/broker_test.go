@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -13,8 +12,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/flowcheck/flowcheck/internal/ports"
 )
 
 func TestKafkaComesBackAfterACrash(t *testing.T) {
@@ -196,23 +193,3 @@ func TestAProcessThatIgnoresTermIsKilled(t *testing.T) {
 }
 
 func never(context.Context) error { return fmt.Errorf("never ready") }
-
-func TestFreePortsAreFreeAndDifferent(t *testing.T) {
-	const n = 800 // enough that a few numbers are drawn twice
-	ports, err := ports.Free(t.Context(), n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := map[int]bool{}
-	for _, p := range ports {
-		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address(p))
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.Close()
-		seen[p] = true
-	}
-	if len(seen) != n {
-		t.Errorf("%d different ports of %d", len(seen), n)
-	}
-}

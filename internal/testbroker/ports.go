@@ -33,6 +33,15 @@ func Echo(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return Serve(t, listener, func(conn net.Conn) {
+		_, _ = io.Copy(conn, conn)
+		_ = conn.Close()
+	})
+}
+
+// Serve hands each connection of the listener to a goroutine of its own, until the test
+// ends, and returns the listener's address.
+func Serve(t testing.TB, listener net.Listener, handle func(net.Conn)) string {
 	t.Cleanup(func() { _ = listener.Close() })
 	go func() {
 		for {
@@ -40,10 +49,7 @@ func Echo(t testing.TB) string {
 			if err != nil {
 				return
 			}
-			go func() {
-				_, _ = io.Copy(conn, conn)
-				_ = conn.Close()
-			}()
+			go handle(conn)
 		}
 	}()
 	return listener.Addr().String()
